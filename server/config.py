@@ -1,0 +1,135 @@
+"""Settings are a table: name, type, default, help. They come from FIELDPOST_* variables; an unknown name is refused."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PREFIX = "FIELDPOST_"
+
+
+class SettingRefused(Exception):
+    """A setting that cannot be used; the message says which, why and what to do."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table of settings; `read` turns the text of the environment into the value."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: str
+    help: str
+
+
+def _size(text: str) -> int:
+    units = {"k": 10**3, "m": 10**6, "g": 10**9}
+    text = text.strip().lower().removesuffix("b")
+    factor = units.get(text[-1:], 1)
+    return int(float(text[:-1] if factor > 1 else text) * factor)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError("say true or false")
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("name a zone of the IANA list, such as Africa/Bangui") from error
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("say a whole number from 1")
+    return number
+
+
+def _database(text: str) -> str:
+    if text.startswith("postgresql://"):
+        return "postgresql+psycopg://" + text.removeprefix("postgresql://")
+    if text and not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("use sqlite:///PATH, postgresql://... or postgresql+psycopg://...")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("DATA_DIR", Path, "./data", "Directory of the database, the files and the secret key."),
+    Setting("DATABASE_URL", _database, "", "SQLAlchemy URL; empty: SQLite in the data directory."),
+    Setting("BLOB_URL", str, "", "Where files lie (fsspec URL, such as s3://bucket/prefix); empty: blobs/ in the data directory."),
+    Setting("SECRET_KEY", str, "", "Key for cookies and sealed tokens; empty: made on first start and kept in the data directory, mode 0600."),
+    Setting("BASE_URL", str, "", "Address that devices use, for QR codes, such as http://192.168.1.10:8080; empty: the address of the request."),
+    Setting("MAX_BODY", _size, "1G", "Largest body of a request, in bytes (k, M, G allowed); a larger one is answered 413 at once."),
+    Setting("ACCEPT_LENGTH", _size, "10M", "Size of one POST that devices are told to keep to (X-OpenRosa-Accept-Content-Length)."),
+    Setting("TIME_ZONE", _zone, "UTC", "Mission time, an IANA name; the set-up page can change it."),
+    Setting("TRUSTED_PROXY", _flag, "false", "true: believe X-Forwarded-For/-Proto/-Host of the proxy in front."),
+    Setting("WEB_PROCESSES", _count, "2", "Web processes of `fieldpost serve`."),
+    Setting("WEB_THREADS", _count, "16", "Threads of each web process."),
+    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. database_url and blob_url are never empty."""
+
+    data_dir: Path
+    database_url: str
+    blob_url: str
+    secret_key: str
+    base_url: str
+    max_body: int
+    accept_length: int
+    time_zone: ZoneInfo
+    trusted_proxy: bool
+    web_processes: int
+    web_threads: int
+    log_level: str
+
+
+def _secret_key(data_dir: Path) -> str:
+    path = data_dir / "secret.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(48)
+        file.write(key)
+    return key
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads FIELDPOST_* from `environ` (default os.environ), makes the data directory and the secret key when absent.
+
+    Raises SettingRefused for an unknown name or a value that cannot be used.
+    """
+    environ = os.environ if environ is None else environ
+    known = {PREFIX + setting.name for setting in SETTINGS}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingRefused(f"unknown setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}")
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = environ.get(PREFIX + setting.name, "") or setting.default
+        try:
+            values[setting.name.lower()] = setting.read(text)
+        except ValueError as error:
+            raise SettingRefused(f"{PREFIX}{setting.name}={text!r} cannot be used: {error}. {setting.help}") from error
+    data_dir = values["data_dir"] = values["data_dir"].resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    values["database_url"] = values["database_url"] or f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"
+    values["blob_url"] = values["blob_url"] or str(data_dir / "blobs")
+    values["secret_key"] = values["secret_key"] or _secret_key(data_dir)
+    return Settings(**values)

@@ -1,0 +1,1 @@
+"""Files that partners and staff take: CSV, GeoJSON, GeoPackage, streamed."""

@@ -1,0 +1,69 @@
+"""The one gate in front of all doors: who asks (key in the path, bearer, Basic, cookie), may they, is the form's CSRF right.
+
+Every view declares its verbs with @allow(...) or is @public; a view that declares nothing is refused, so that a
+forgotten declaration shows as 403 and not as a leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from server.problems import Problem
+from server.services import authentication
+from server.services.identity import Identity, Verb
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def allow(*verbs: Verb) -> Callable[[View], View]:
+    """The view may be used by whoever has at least one of the verbs."""
+
+    def mark(view: View) -> View:
+        view.__dict__["fieldpost_verbs"] = frozenset(verbs)
+        return view
+
+    return mark
+
+
+def public(view: View) -> View:
+    """The view may be used by anybody, logged in or not (log-in page, health, static files)."""
+    view.__dict__["fieldpost_public"] = True
+    return view
+
+
+def identity() -> Identity:
+    """The actor of this request. Raises Problem not_authenticated (401.2) when nobody is logged in."""
+    found: Identity | None = g.get("identity")
+    if found is None:
+        raise Problem("not_authenticated")
+    return found
+
+
+def identity_or_none() -> Identity | None:
+    """The actor of this request, or None on public views."""
+    found: Identity | None = g.get("identity")
+    return found
+
+
+def install(app: Flask) -> None:
+    """Puts the gate in front of every view of the app."""
+    app.before_request(_check)
+
+
+def _check() -> None:
+    g.identity = authentication.identify(request, current_app.config["SETTINGS"])
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or getattr(view, "fieldpost_public", False) or request.endpoint == "static":
+        return
+    verbs: frozenset[Verb] | None = getattr(view, "fieldpost_verbs", None)
+    who = identity()
+    if verbs is None or not who.may(*verbs):
+        raise Problem("not_allowed")
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        if who.read_only:
+            raise Problem("read_only_account")
+        if who.how == "cookie":
+            authentication.check_csrf(request, who)

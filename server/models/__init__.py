@@ -1,0 +1,24 @@
+"""All tables. Importing this package is enough to have the whole metadata."""
+
+from server.models.accounts import Actor, AppUser, Assignment, Audit, LoginAttempt, LoginSession, User
+from server.models.facts import Block, Event, Fact, PendingFact, Seal
+from server.models.forms import Dataset, DatasetProperty, Form, FormAttachment, FormVersion, Project
+from server.models.mission import Area, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit
+from server.models.registers import (
+    BlockingKey,
+    CandidatePair,
+    Entity,
+    Observation,
+    Record,
+    Release,
+    ReviewTask,
+)
+from server.models.submissions import Attachment, Blob, Submission, SubmissionSummary
+
+__all__ = [
+    "Actor", "AppUser", "Area", "Assignment", "Attachment", "Audit", "Blob", "Block", "BlockingKey",
+    "CandidatePair", "CodeItem", "Dataset", "DatasetProperty", "Entity", "Event", "Fact", "Form",
+    "FormAttachment", "FormDuty", "FormVersion", "LoginAttempt", "LoginSession", "MissionSetting",
+    "Observation", "PendingFact", "Post", "Project", "Record", "Release", "ReturnPlan", "ReviewTask", "Seal",
+    "Sector", "Submission", "SubmissionSummary", "Unit", "User",
+]

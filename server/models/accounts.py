@@ -1,0 +1,107 @@
+"""Who may knock: actors (users and app users), sessions, assignments, log-in attempts and the audit log. Configuration, not facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.extensions import Model
+from server.models.columns import Json, UtcDateTime
+
+
+class Actor(Model):
+    """Anybody who acts. type: user | field_key (app user) | public_link | system. Never deleted, only marked."""
+
+    __tablename__ = "actors"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    type: Mapped[str] = mapped_column(String(15))
+    display_name: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class User(Model):
+    """A person with a password. role: see services.identity.ROLES; branch: the staff branch ("9", "3", "2", "civ", ...).
+
+    email is stored folded to lower case. sector_id null means the whole mission. A read-only account may look, not act.
+    """
+
+    __tablename__ = "users"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(20))
+    branch: Mapped[str | None] = mapped_column(String(10))
+    sector_id: Mapped[int | None] = mapped_column(ForeignKey("sectors.id"))
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
+    organisation: Mapped[str | None] = mapped_column(String(255))
+    language: Mapped[str] = mapped_column(String(5), default="en")
+    must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    read_only_from: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class AppUser(Model):
+    """A device of a post (ODK's app user). The token is looked up by its SHA-256 and kept sealed for showing its QR again."""
+
+    __tablename__ = "app_users"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"), index=True)
+    token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
+    token_sealed: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[int | None] = mapped_column(Integer)
+    revoked_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginSession(Model):
+    """A log-in. kind: "api" (bearer) or "page" (cookie). Only the SHA-256 of the token is stored."""
+
+    __tablename__ = "sessions"
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(5))
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class Assignment(Model):
+    """A right of an actor over a project or one form. role: admin | manager | viewer | formfill | app-user."""
+
+    __tablename__ = "assignments"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), index=True)
+    role: Mapped[str] = mapped_column(String(15))
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"))
+    form_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id"))
+    __table_args__ = (UniqueConstraint("actor_id", "role", "project_id", "form_id"),)
+
+
+class LoginAttempt(Model):
+    """A failed log-in, kept an hour, so that guessing is slowed across all web processes."""
+
+    __tablename__ = "login_attempts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), index=True)
+    address: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class Audit(Model):
+    """What somebody did or read, in ODK Central's words (action such as "user.session.create", "form.update.publish")."""
+
+    __tablename__ = "audits"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    actor_id: Mapped[int | None] = mapped_column(Integer)
+    action: Mapped[str] = mapped_column(String(80), index=True)
+    actee: Mapped[str | None] = mapped_column(String(300))
+    details: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    notes: Mapped[str | None] = mapped_column(Text)
+    logged_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    __table_args__ = (Index("ix_audits_logged_at", "logged_at"),)

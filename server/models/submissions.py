@@ -1,0 +1,137 @@
+"""Submissions and attachments as they arrived (facts), blobs by content hash, and the summary officers list (projection)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.extensions import Model
+from server.models.columns import Json, UtcDateTime
+from server.models.facts import BigKey
+
+
+class Submission(Model):
+    """Payload of a fact of kind `submission`: one instance as it arrived, original or edit.
+
+    disposition: "stored" or "quarantined"; reason: why it is in quarantine (problem code such as "same_id_other_content",
+    "unknown_form", "unknown_version", "form_closed", "unknown_deprecated", "stale_edit", "strictly_confidential").
+    xml is the exact bytes, zlib-compressed (see services.intake); canonical_hash ignores attribute order and the like.
+    root_instance_id: the first instanceID of the chain of edits; equals instance_id for an original.
+    channel: openrosa | rest | radio | paper | field | import. A draft's test submissions carry is_draft.
+    """
+
+    __tablename__ = "submissions"
+    fact_id: Mapped[int] = mapped_column(BigKey, ForeignKey("facts.id"), primary_key=True, autoincrement=False)
+    project_id: Mapped[int] = mapped_column(Integer)
+    xml_form_id: Mapped[str] = mapped_column(String(249))
+    form_version: Mapped[str] = mapped_column(String(249), default="")
+    is_draft: Mapped[bool] = mapped_column(Boolean, default=False)
+    instance_id: Mapped[str] = mapped_column(String(300))
+    root_instance_id: Mapped[str] = mapped_column(String(300))
+    deprecated_id: Mapped[str | None] = mapped_column(String(300))
+    instance_name: Mapped[str | None] = mapped_column(Text)
+    canonical_hash: Mapped[str] = mapped_column(String(64))
+    xml: Mapped[bytes] = mapped_column(LargeBinary)
+    xml_sha256: Mapped[str] = mapped_column(String(64))
+    encrypted: Mapped[bool] = mapped_column(Boolean, default=False)
+    disposition: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    receipt: Mapped[str] = mapped_column(String(16), unique=True)
+    channel: Mapped[str] = mapped_column(String(10), default="openrosa")
+    submitter_id: Mapped[int | None] = mapped_column(Integer)
+    post_id: Mapped[int | None] = mapped_column(Integer)
+    device_id: Mapped[str | None] = mapped_column(String(255))
+    user_agent: Mapped[str | None] = mapped_column(String(255))
+    __table_args__ = (
+        Index(
+            "uq_submissions_stored_instance", "project_id", "xml_form_id", "is_draft", "instance_id",
+            unique=True, sqlite_where=text("disposition = 'stored'"), postgresql_where=text("disposition = 'stored'"),
+        ),
+        Index("ix_submissions_root", "project_id", "xml_form_id", "root_instance_id"),
+        Index("ix_submissions_quarantine", "disposition", "fact_id"),
+    )
+
+
+class Blob(Model):
+    """A file in the blob store, named by the SHA-256 of its bytes. md5 serves OpenRosa manifests and ETags."""
+
+    __tablename__ = "blobs"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    md5: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int] = mapped_column(BigInteger)
+    stored_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class Attachment(Model):
+    """Payload of a fact of kind `attachment`: a file that came for an instance. The latest row per name is current.
+
+    instance_id names the instance (not the fact), so a file that arrives before a retry of its report finds it.
+    expected: the definition of the form names it; a surplus file is kept and marked.
+    """
+
+    __tablename__ = "attachments"
+    fact_id: Mapped[int] = mapped_column(BigKey, ForeignKey("facts.id"), primary_key=True, autoincrement=False)
+    submission_fact_id: Mapped[int] = mapped_column(BigKey, ForeignKey("submissions.fact_id"))
+    name: Mapped[str] = mapped_column(String(255))
+    blob_sha256: Mapped[str] = mapped_column(String(64), ForeignKey("blobs.sha256"), index=True)
+    content_type: Mapped[str] = mapped_column(String(255), default="application/octet-stream")
+    expected: Mapped[bool] = mapped_column(Boolean, default=True)
+    __table_args__ = (Index("ix_attachments_submission_name", "submission_fact_id", "name"),)
+
+
+class SubmissionSummary(Model):
+    """Projection: one row per logical submission (root instanceID), made from its current version and events.
+
+    Everything the inbox, the report page's head, /v1 lists and the returns board need without parsing XML again.
+    """
+
+    __tablename__ = "submission_summaries"
+    root_fact_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    current_fact_id: Mapped[int] = mapped_column(BigKey, index=True)
+    project_id: Mapped[int] = mapped_column(Integer)
+    xml_form_id: Mapped[str] = mapped_column(String(249))
+    form_version: Mapped[str] = mapped_column(String(249))
+    is_draft: Mapped[bool] = mapped_column(Boolean, default=False)
+    root_instance_id: Mapped[str] = mapped_column(String(300))
+    current_instance_id: Mapped[str] = mapped_column(String(300))
+    instance_name: Mapped[str | None] = mapped_column(Text)
+    receipt: Mapped[str] = mapped_column(String(16), index=True)
+    channel: Mapped[str] = mapped_column(String(10))
+    submitter_id: Mapped[int | None] = mapped_column(Integer)
+    post_id: Mapped[int | None] = mapped_column(Integer)
+    unit: Mapped[str | None] = mapped_column(String(100))
+    sector_id: Mapped[int | None] = mapped_column(Integer)
+    area_code: Mapped[str | None] = mapped_column(String(40))
+    place: Mapped[str | None] = mapped_column(String(255))
+    lat: Mapped[float | None] = mapped_column(Float)
+    lon: Mapped[float | None] = mapped_column(Float)
+    observed_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    clock_flagged: Mapped[bool] = mapped_column(Boolean, default=False)
+    device_end_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    received_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    review_state: Mapped[str | None] = mapped_column(String(20))
+    edits: Mapped[int] = mapped_column(Integer, default=0)
+    files_expected: Mapped[int] = mapped_column(Integer, default=0)
+    files_present: Mapped[int] = mapped_column(Integer, default=0)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    findings_count: Mapped[int] = mapped_column(Integer, default=0)
+    alarm: Mapped[str | None] = mapped_column(String(20))
+    alarm_text: Mapped[str | None] = mapped_column(Text)
+    acknowledged_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(255))
+    period: Mapped[str | None] = mapped_column(String(10))
+    nil_return: Mapped[bool] = mapped_column(Boolean, default=False)
+    sensitivity: Mapped[str | None] = mapped_column(String(20))
+    un_class: Mapped[str | None] = mapped_column(String(30))
+    __table_args__ = (
+        Index("ix_submission_summaries_form_root", "project_id", "xml_form_id", "root_instance_id"),
+        Index("ix_submission_summaries_received", "received_at"),
+        Index("ix_submission_summaries_sector_received", "sector_id", "received_at"),
+        Index("ix_submission_summaries_period", "xml_form_id", "period"),
+        Index("ix_submission_summaries_alarm", "alarm"),
+    )

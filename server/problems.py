@@ -1,0 +1,99 @@
+"""The one catalogue of problems. The integer part of a code is its HTTP status; Central's numbers for Central's cases.
+
+Each door renders a Problem in its own way (JSON, OpenRosaResponse, page); nothing else turns errors into answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """code such as 409.3; message is a str.format template over the details; advice says what the reader can do."""
+
+    code: float
+    name: str
+    message: str
+    advice: str = ""
+
+
+CATALOGUE: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(400.1, "unparseable", "Could not parse the given data: {reason}", "Send it again as the format demands."),
+        Kind(400.2, "missing_parameter", "Required parameter {field} missing.", "Send it as well."),
+        Kind(400.5, "unparseable_odata", "The OData filter expression you provided could not be parsed: {reason}", "Look it up in the API guide."),
+        Kind(400.7, "missing_multipart_field", "Required multipart POST field {field} missing.", "Send the report again from the app."),
+        Kind(400.8, "unexpected_value", "Unexpected {field} value {value}; {reason}", "Mend the value."),
+        Kind(400.11, "invalid_type", "Invalid input data type: expected {expected}, got {got}.", "Mend the value."),
+        Kind(400.15, "form_refused", "The form cannot be published: {count} finding(s).", "Mend each finding in the sheet and publish again."),
+        Kind(400.16, "form_warnings", "The form has {count} warning(s).", "Mend them, or publish with warnings ignored."),
+        Kind(400.17, "field_type_changed", "The type of the question {path} changed from {old} to {new}.", "Give the question a new name."),
+        Kind(400.19, "missing_deprecated_id", "The edited report names no deprecatedID.", "Edit the report from its current version."),
+        Kind(400.39, "multipart_unparseable", "The multipart body could not be read: {reason}", "Send the report again from the app."),
+        Kind(400.91, "csrf_failed", "The page was too old to be sent.", "Load the page again and repeat the step."),
+        Kind(400.92, "xml_refused", "The XML was refused: {reason}", "Send plain XML without DTD or entities."),
+        Kind(401.2, "not_authenticated", "Could not authenticate with the provided credentials.", "Log in again."),
+        Kind(403.1, "not_allowed", "The authentication you provided does not have rights to perform that action.", "Ask the administrator for the right."),
+        Kind(403.91, "read_only_account", "This account may look but no longer change anything.", "Ask the administrator, or use the account of the incoming unit."),
+        Kind(404.1, "not_found", "Could not find the resource you were looking for.", "Check the address."),
+        Kind(404.2, "no_api_version", "Expected an API version (eg /v1) at the start of the request URL.", "Begin the address with /v1."),
+        Kind(404.3, "wrong_api_version", "Unexpected an API version (accepts: 1) (got: {got}).", "Begin the address with /v1."),
+        Kind(404.6, "no_form_version", "The form version specified in this submission '{version}' does not exist.", "Get the form again from the server."),
+        Kind(405.1, "method_not_allowed", "This address does not take {method}.", "See the API guide."),
+        Kind(406.1, "not_acceptable", "Requested format not acceptable; this resource is offered as: {allowable}.", "Ask for an offered format."),
+        Kind(409.1, "xml_conflict", "A submission already exists with this ID, but with different XML.", "Keep the report; tell the officer its number."),
+        Kind(409.2, "form_closed", "The form is closed and takes no more reports.", "Ask the officer."),
+        Kind(409.3, "uniqueness", "A resource already exists with {fields} value(s) of {values}.", "Choose another value."),
+        Kind(409.6, "version_reused", "The version '{version}' of the form '{form}' was published before with other content.", "Give the form a new version."),
+        Kind(409.8, "edit_id_taken", "The edited report uses an instanceID that another report has.", "Edit it again from the app."),
+        Kind(409.9, "stale_edit", "The copy you were editing ({expected}) is out of date.", "Fetch the current version and edit that."),
+        Kind(409.15, "entity_version", "The entity was changed since: version {current}, you named {base}.", "Fetch it again, or force the change."),
+        Kind(409.18, "submission_deleted", "This submission has been deleted. You may not resubmit it.", "Ask the officer."),
+        Kind(409.91, "state_conflict", "That step is not possible now: {reason}", "Load the page again to see the present state."),
+        Kind(413.1, "too_large", "The upload is larger than this server takes ({limit} bytes).", "Send fewer or smaller files."),
+        Kind(415.1, "unsupported_type", "Files of the type {type} cannot be read here.", "Send one of: {allowable}."),
+        Kind(422.91, "invalid_input", "{reason}", "Mend the field and send again."),
+        Kind(429.1, "too_many_attempts", "Too many failed log-ins. Wait {seconds} seconds.", "Wait, or ask the administrator for a new password."),
+        Kind(500.1, "internal", "Something went wrong on the server. It was logged as {reference}.", "Try again; if it stays, give the administrator that reference."),
+        Kind(501.1, "not_implemented", "The requested feature {feature} is not supported by this server.", "See the API guide."),
+        Kind(501.5, "odata_field", "The field {field} cannot be used in the query.", "Use a field the API guide names."),
+        Kind(503.1, "unwell", "The server is not well: {reason}.", "Ask the administrator to look at /health."),
+        Kind(507.1, "disk_full", "The server's disk is full; nothing was stored.", "Keep the report and tell the administrator."),
+    )
+}
+
+
+class Problem(Exception):
+    """A refusal with a code of the catalogue. `details` fill the message and are shown to API clients."""
+
+    def __init__(self, name: str, **details: Any) -> None:
+        self.kind = CATALOGUE[name]
+        self.details = details
+        super().__init__(self.message)
+
+    @property
+    def status(self) -> int:
+        return int(self.kind.code)
+
+    @property
+    def message(self) -> str:
+        return self.kind.message.format_map(_Lenient(self.details))
+
+    @property
+    def advice(self) -> str:
+        return self.kind.advice.format_map(_Lenient(self.details))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Central's JSON shape: message, code, details (only when there are any)."""
+        body: dict[str, Any] = {"message": self.message, "code": self.kind.code}
+        if self.details:
+            body["details"] = {key: value for key, value in self.details.items()}
+        return body
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"

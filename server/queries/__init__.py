@@ -1,0 +1,1 @@
+"""All SQL. Functions take a Session first and, where people ask, a Scope; they commit nothing."""

@@ -1,0 +1,1 @@
+"""What the server does, in the words of the field: receiving, publishing, merging, reviewing, releasing. No HTTP here."""

@@ -1,0 +1,114 @@
+"""Who acts and what they may do: roles, verbs and the scope that every query takes. Deny by default.
+
+The verbs of a role are data, so that the permission test can walk them. See rule C.8: CIMIC officers see their
+sector, partners see releases only, auditors see logs only, nobody of branch 2 (intelligence) gets a role here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    """What can be done. Each route names one or more; an actor needs at least one of them."""
+
+    FORM_LIST = "form.list"
+    FORM_READ = "form.read"
+    FORM_PUBLISH = "form.publish"
+    SUBMISSION_CREATE = "submission.create"
+    SUBMISSION_READ = "submission.read"
+    SUBMISSION_REVIEW = "submission.review"
+    SUBMISSION_EDIT = "submission.edit"
+    QUARANTINE_DECIDE = "quarantine.decide"
+    RECORD_READ = "record.read"
+    RECORD_JUDGE = "record.judge"
+    RECORD_WRITE = "record.write"
+    RELEASE_PROPOSE = "release.propose"
+    RELEASE_DECIDE = "release.decide"
+    RELEASE_READ = "release.read"
+    RETURN_READ = "return.read"
+    RETURN_WAIVE = "return.waive"
+    DUTY_READ = "duty.read"
+    MISSION_MANAGE = "mission.manage"
+    USER_MANAGE = "user.manage"
+    DEVICE_MANAGE = "device.manage"
+    AUDIT_READ = "audit.read"
+    PROJECT_READ = "project.read"
+    PROJECT_MANAGE = "project.manage"
+    DATASET_READ = "dataset.read"
+    DATASET_MANAGE = "dataset.manage"
+    EXPORT = "export"
+    OWN_ACCOUNT = "own.account"
+
+
+_CELL = frozenset({
+    Verb.FORM_LIST, Verb.FORM_READ, Verb.SUBMISSION_READ, Verb.SUBMISSION_REVIEW, Verb.SUBMISSION_CREATE, Verb.SUBMISSION_EDIT,
+    Verb.QUARANTINE_DECIDE, Verb.RECORD_READ, Verb.RECORD_JUDGE, Verb.RECORD_WRITE, Verb.RELEASE_PROPOSE,
+    Verb.RELEASE_DECIDE, Verb.RELEASE_READ, Verb.RETURN_READ, Verb.RETURN_WAIVE, Verb.DUTY_READ, Verb.PROJECT_READ,
+    Verb.DATASET_READ, Verb.EXPORT, Verb.OWN_ACCOUNT,
+})
+_COLLECTOR = frozenset({Verb.FORM_LIST, Verb.FORM_READ, Verb.SUBMISSION_CREATE, Verb.PROJECT_READ, Verb.OWN_ACCOUNT})
+
+ROLES: dict[str, frozenset[Verb]] = {
+    "admin": frozenset(Verb) - {Verb.RELEASE_DECIDE},
+    "hq_officer": _CELL | {Verb.FORM_PUBLISH, Verb.DEVICE_MANAGE, Verb.MISSION_MANAGE, Verb.PROJECT_MANAGE, Verb.DATASET_MANAGE},
+    "officer": _CELL,
+    "approver": frozenset({Verb.RECORD_READ, Verb.RETURN_READ, Verb.RELEASE_READ, Verb.OWN_ACCOUNT}),
+    "observer": _COLLECTOR | {Verb.RETURN_READ},
+    "collector": _COLLECTOR,
+    "partner": frozenset({Verb.RELEASE_READ, Verb.OWN_ACCOUNT}),
+    "auditor": frozenset({Verb.AUDIT_READ, Verb.OWN_ACCOUNT}),
+}
+APP_USER_VERBS = frozenset({Verb.FORM_LIST, Verb.FORM_READ, Verb.SUBMISSION_CREATE})
+
+# What a role is in ODK Central's words (rule C.8); null: no role there.
+CENTRAL_ROLES: dict[str, str | None] = {
+    "admin": "admin", "hq_officer": "manager", "officer": "viewer", "observer": "formfill", "collector": "formfill",
+    "approver": None, "partner": None, "auditor": None,
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The limit that queries apply. sector_id None: the whole mission. own_actor_id: only what this actor sent."""
+
+    sector_id: int | None = None
+    own_actor_id: int | None = None
+    released_only: bool = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An authenticated actor. how: "bearer" | "basic" | "digest" | "cookie" | "key" | "system"."""
+
+    actor_id: int
+    name: str
+    type: str
+    role: str
+    how: str
+    verbs: frozenset[Verb]
+    sector_id: int | None = None
+    post_id: int | None = None
+    project_id: int | None = None
+    email: str | None = None
+    language: str = "en"
+    csrf: str | None = None
+    read_only: bool = False
+    must_change_password: bool = False
+
+    def may(self, *verbs: Verb) -> bool:
+        """True if at least one of the verbs is granted."""
+        return bool(self.verbs & set(verbs))
+
+    @property
+    def scope(self) -> Scope:
+        """Officers and observers see their sector; collectors and app users what they sent; partners releases only."""
+        if self.role == "partner":
+            return Scope(sector_id=None, released_only=True)
+        if self.role in {"collector", "observer", "app_user"}:
+            return Scope(sector_id=self.sector_id, own_actor_id=self.actor_id)
+        if self.role == "officer":
+            # An officer without a sector sees nothing rather than everything; 0 is no sector's id.
+            return Scope(sector_id=self.sector_id or 0)
+        return Scope()

@@ -1,0 +1,188 @@
+"""Real databases for the tests: SQLite files and a PostgreSQL server that the suite starts itself on a free port.
+
+A test that takes `app`, `client` or `session` runs once per database inside one transaction that is rolled back.
+`FIELDPOST_TEST_DATABASES=sqlite` narrows the choice while developing; `make test` runs both.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session
+
+from server import create_app, engine_options, prepare_engine
+from server.config import Settings
+from server.extensions import db
+
+DATABASES = os.environ.get("FIELDPOST_TEST_DATABASES", "sqlite,postgresql").split(",")
+os.environ.pop("FIELDPOST_TEST_DATABASES", None)
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _postgres_binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("postgres")
+    if on_path:
+        return Path(on_path).resolve().parent
+    pytest.fail("PostgreSQL's server is not installed; run `make setup` (it installs the package postgresql)")
+
+
+class PostgresServer:
+    """A throw-away PostgreSQL cluster in a temporary directory, without fsync: only the suite uses it."""
+
+    def __init__(self) -> None:
+        self.binaries = _postgres_binaries()
+        self.directory = Path(tempfile.mkdtemp(prefix="fieldpost-pg-"))
+        self.port = free_port()
+        # PostgreSQL refuses to run as root; the package's own user runs it then.
+        self.owner = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+        if self.owner:
+            os.chown(self.directory, self.owner.pw_uid, self.owner.pw_gid)
+        self._run("initdb", "-D", str(self.directory / "data"), "-U", "fieldpost", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.directory} -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=120"
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-l", str(self.directory / "log"), "-w", "-o", options, "start")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.binaries / program), *arguments]
+        result = subprocess.run(
+            command, cwd=self.directory, capture_output=True, text=True, check=False,
+            user=self.owner.pw_uid if self.owner else None, group=self.owner.pw_gid if self.owner else None,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
+        ) if program != "pg_ctl" else self._run_control(command)
+        if result.returncode:
+            raise RuntimeError(f"{program} failed: {result.stdout} {result.stderr}")
+
+    def _run_control(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        # pg_ctl start leaves the server holding inherited pipes open, so its output must not be piped.
+        code = subprocess.call(
+            command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            user=self.owner.pw_uid if self.owner else None, group=self.owner.pw_gid if self.owner else None,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        )
+        log = self.directory / "log"
+        return subprocess.CompletedProcess(command, code, "", log.read_text() if log.exists() else "")
+
+    def new_database(self, name: str) -> str:
+        """Makes an empty database and returns its URL."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """SQLAlchemy URL of a database of this server."""
+        return f"postgresql+psycopg://fieldpost@127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        """Stops the server and removes its directory."""
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The suite's PostgreSQL server, started at first use."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """"sqlite" or "postgresql"; a test that depends on it runs on both."""
+    return str(request.param)
+
+
+def make_settings(data_dir: Path, database_url: str) -> Settings:
+    """Settings for a test server over its own directory and database."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return Settings(
+        data_dir=data_dir, database_url=database_url, blob_url=str(data_dir / "blobs"), secret_key="test-secret-key-0123456789",
+        base_url="", max_body=1_000_000_000, accept_length=10_000_000, time_zone=ZoneInfo("Africa/Bangui"),
+        trusted_proxy=False, web_processes=1, web_threads=4, log_level="WARNING",
+    )
+
+
+@pytest.fixture(scope="session")
+def _engine(database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A database with all tables, made once per kind; tests roll back what they do in it."""
+    if database_kind == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.new_database(f"suite_{os.getpid()}")
+    else:
+        url = f"sqlite:///{tmp_path_factory.mktemp('suite') / 'suite.sqlite3'}"
+    engine = create_engine(url, **engine_options(url))
+    prepare_engine(engine)
+    if engine.dialect.name == "sqlite":
+        _let_sqlalchemy_begin(engine)
+    import server.models  # noqa: F401
+
+    db.Model.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def _let_sqlalchemy_begin(engine: Engine) -> None:
+    # The driver begins transactions late and so breaks savepoints; this is SQLAlchemy's documented remedy.
+    @event.listens_for(engine, "connect")
+    def _no_implicit_begin(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+
+@pytest.fixture
+def app(_engine: Engine, tmp_path: Path) -> Iterator[Flask]:
+    """The application over one connection whose transaction is rolled back; commits inside become savepoints."""
+    application = create_app(make_settings(tmp_path / "data", str(_engine.url.render_as_string(hide_password=False))), TESTING=True)
+    connection = _engine.connect()
+    transaction = connection.begin()
+    with application.app_context():
+        db.session.remove()
+        db.session.configure(bind=connection, join_transaction_mode="create_savepoint")
+        original = Session.get_bind
+        try:
+            db.session.session_factory.class_.get_bind = lambda self, *a, **k: connection  # type: ignore[method-assign]
+            yield application
+        finally:
+            db.session.session_factory.class_.get_bind = original  # type: ignore[method-assign]
+            db.session.remove()
+            transaction.rollback()
+            connection.close()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Session:
+    """The session of the app under test."""
+    return db.session()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """An HTTP client without log-in."""
+    return app.test_client()
