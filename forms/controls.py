@@ -115,9 +115,7 @@ class _Reader:
             appearance=(element.get("appearance") or "").strip(),
             media_type=element.get("mediatype"),
             parameters={
-                plain(str(key)): str(value)
-                for key, value in element.attrib.items()
-                if plain(str(key)) not in _NOT_PARAMETERS
+                plain(str(key)): str(value) for key, value in element.attrib.items() if plain(str(key)) not in _NOT_PARAMETERS
             },
             itemset=_itemset(next(children(element, "itemset"), None)),
             choices=tuple(self._choice(item) for item in children(element, "item")),

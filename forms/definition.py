@@ -244,9 +244,7 @@ def _row(item: etree._Element, itext: Itext) -> dict[str, str]:
     return row
 
 
-def _attachments(
-    itext: Itext, instances: Mapping[str, Instance], extra: tuple[Attachment, ...]
-) -> tuple[Attachment, ...]:
+def _attachments(itext: Itext, instances: Mapping[str, Instance], extra: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
     found = {each.filename: each for each in media_of(itext)}
     for instance in instances.values():
         if instance.filename:

@@ -250,9 +250,7 @@ class FormDefinition:
             key: Instance(**{**each, "rows": tuple(each["rows"])}) for key, each in values["instances"].items()
         }
         values["entity_blocks"] = tuple(_block_from(each) for each in values["entity_blocks"])
-        values["actions"] = tuple(
-            Action(**{**each, "events": tuple(each["events"])}) for each in values["actions"]
-        )
+        values["actions"] = tuple(Action(**{**each, "events": tuple(each["events"])}) for each in values["actions"])
         return cls(**values)
 
 

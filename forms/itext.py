@@ -112,5 +112,3 @@ def media_uri(uri: str) -> tuple[MediaType, str] | None:
 def media_of(itext: Itext) -> Iterator[Attachment]:
     """Attachments the translations name."""
     return (Attachment(filename, kind) for kind, filename in itext.media)
-
-
