@@ -70,7 +70,10 @@ class FormVersion(Model):
 
 
 class FormAttachment(Model):
-    """A media file or list that a form version expects: filled by a blob or linked to a dataset, or still missing."""
+    """A media file or list that a form version expects: filled by a blob or linked to a dataset, or still missing.
+
+    fallback: the blob is a sample that lay beside the form; the mission's own table of that name wins once it has rows.
+    """
 
     __tablename__ = "form_attachments"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -80,6 +83,7 @@ class FormAttachment(Model):
     blob_sha256: Mapped[str | None] = mapped_column(String(64))
     content_type: Mapped[str | None] = mapped_column(String(255))
     dataset_name: Mapped[str | None] = mapped_column(String(249))
+    fallback: Mapped[bool] = mapped_column(Boolean, default=False)
     updated_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("form_version_id", "name"),)
 
