@@ -1,0 +1,31 @@
+# Written, not built here: no container engine was at hand. Two stages, no root, a health check.
+FROM node:20-bookworm-slim AS web
+WORKDIR /build
+COPY web/office/package.json web/office/package-lock.json web/office/
+RUN cd web/office && npm ci --no-fund --no-audit
+COPY web web
+RUN mkdir -p server/office/static && cd web/office && npm run build
+
+FROM python:3.11-slim-bookworm AS packages
+WORKDIR /build
+COPY requirements.lock pyproject.toml README.md ./
+COPY forms forms
+COPY sync sync
+COPY server server
+COPY --from=web /build/server/office/static/dist server/office/static/dist
+RUN python -m venv /opt/fieldpost \
+ && /opt/fieldpost/bin/pip install --no-cache-dir -r requirements.lock \
+ && /opt/fieldpost/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.11-slim-bookworm
+# Java runs ODK Validate when a questionnaire is published.
+RUN apt-get update && apt-get install -y --no-install-recommends default-jre-headless && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --create-home fieldpost && mkdir /data && chown fieldpost /data
+COPY --from=packages /opt/fieldpost /opt/fieldpost
+ENV PATH=/opt/fieldpost/bin:$PATH FIELDPOST_DATA_DIR=/data PYTHONUNBUFFERED=1
+USER fieldpost
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+  CMD python -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"
+CMD ["sh", "-c", "fieldpost init && exec fieldpost serve --host 0.0.0.0 --port 8080"]

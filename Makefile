@@ -1,0 +1,51 @@
+# The one way to do things, the same on a laptop and in CI. `make setup` installs what run and test need.
+.PHONY: setup run test soak check bench bench-large lock clean system-packages
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8080
+BIN := .venv/bin
+export FIELDPOST_DATA_DIR ?= ./data
+
+setup: .venv/.installed server/office/static/dist/.built system-packages
+
+system-packages:
+	@sh tests/system-packages.sh
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+server/office/static/dist/.built: web/office/package-lock.json $(shell find web/office -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
+	cd web/office && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
+	@touch $@
+
+# run needs no test programs, so it does not touch the system's packages.
+run: .venv/.installed server/office/static/dist/.built
+	$(BIN)/fieldpost init
+	$(BIN)/fieldpost demo --if-empty
+	$(BIN)/fieldpost serve --host $(HOST) --port $(PORT)
+
+test: setup check
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: setup
+	$(BIN)/python -m pytest -m soak
+
+check: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.installed
+	$(BIN)/python -m bench
+
+bench-large: .venv/.installed
+	$(BIN)/python -m bench --large
+
+lock: .venv/.installed
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra dev -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build dist *.egg-info server/office/static/dist web/office/node_modules
