@@ -14,8 +14,7 @@ COPY sync sync
 COPY server server
 COPY --from=web /build/server/office/static/dist server/office/static/dist
 RUN python -m venv /opt/fieldpost \
- && /opt/fieldpost/bin/pip install --no-cache-dir -r requirements.lock \
- && /opt/fieldpost/bin/pip install --no-cache-dir --no-deps .
+ && /opt/fieldpost/bin/pip install --no-cache-dir --constraint requirements.lock .
 
 FROM python:3.11-slim-bookworm
 # Java runs ODK Validate when a questionnaire is published.
