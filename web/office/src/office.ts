@@ -1,0 +1,48 @@
+// The one script of the officers' pages: htmx, single-key decisions, and maps that load only where a page has one.
+import htmx from "htmx.org";
+import "./office.css";
+import { installKeys } from "./keys";
+
+declare global {
+  interface Window {
+    htmx: typeof htmx;
+  }
+}
+
+window.htmx = htmx;
+// The content security policy forbids evaluated code and inline styles; htmx works without both.
+htmx.config.allowEval = false;
+htmx.config.includeIndicatorStyles = false;
+htmx.config.historyCacheSize = 0;
+htmx.config.scrollBehavior = "instant";
+htmx.config.defaultSettleDelay = 0;
+htmx.config.defaultSwapDelay = 0;
+// A refusal (4xx) is a rendered answer for the officer, so it is shown as well.
+htmx.config.responseHandling = [
+  { code: "204", swap: false },
+  { code: "...", swap: true },
+];
+
+async function showMaps(root: ParentNode): Promise<void> {
+  const places = [...root.querySelectorAll<HTMLElement>("[data-map]:not([data-map-ready])")];
+  if (root instanceof HTMLElement && root.matches("[data-map]:not([data-map-ready])")) places.push(root);
+  if (!places.length) return;
+  for (const place of places) place.dataset.mapReady = "loading";
+  const { showMap } = await import("./map");
+  await Promise.all(places.map((place) => showMap(place)));
+}
+
+function maps(root: ParentNode): void {
+  showMaps(root).catch((reason: unknown) => {
+    console.error("the map could not be shown", reason);
+    for (const place of document.querySelectorAll<HTMLElement>('[data-map-ready="loading"]')) {
+      place.dataset.mapReady = "failed";
+      place.textContent = place.dataset.failed ?? "The map could not be shown.";
+    }
+  });
+}
+
+installKeys(document);
+htmx.onLoad((element) => maps(element as HTMLElement));
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => maps(document));
+else maps(document);
