@@ -50,6 +50,21 @@ class Submission(Model):
             "uq_submissions_stored_instance", "project_id", "xml_form_id", "is_draft", "instance_id",
             unique=True, sqlite_where=text("disposition = 'stored'"), postgresql_where=text("disposition = 'stored'"),
         ),
+        # Two edits of one version sent at the same time: only the first becomes the next version.
+        Index(
+            "uq_submissions_next_version", "project_id", "xml_form_id", "is_draft", "deprecated_id", unique=True,
+            sqlite_where=text("disposition = 'stored' AND deprecated_id IS NOT NULL"),
+            postgresql_where=text("disposition = 'stored' AND deprecated_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_submissions_quarantined_instance", "project_id", "xml_form_id", "instance_id",
+            sqlite_where=text("disposition = 'quarantined'"), postgresql_where=text("disposition = 'quarantined'"),
+        ),
+        Index(
+            "ix_submissions_waiting_edit", "project_id", "xml_form_id", "deprecated_id",
+            sqlite_where=text("disposition = 'quarantined' AND deprecated_id IS NOT NULL"),
+            postgresql_where=text("disposition = 'quarantined' AND deprecated_id IS NOT NULL"),
+        ),
         Index("ix_submissions_root", "project_id", "xml_form_id", "root_instance_id"),
         Index("ix_submissions_quarantine", "disposition", "fact_id"),
     )

@@ -1,0 +1,164 @@
+"""Queries over submissions, attachments, blobs and the events that decide about them, as intake and folding need them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import and_, func, literal_column, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from server.models import Attachment, Blob, Event, Fact, Submission
+
+# Literals and not parameters: only so can the planner see that the partial indexes hold the answer.
+_STORED = Submission.disposition == literal_column("'stored'")
+_QUARANTINED = Submission.disposition == literal_column("'quarantined'")
+
+
+def ensure_blob(session: Session, *, sha256: str, md5: str, size: int, stored_at: dt.datetime) -> None:
+    """Adds the row of a file unless there is one; two writers at once do no harm."""
+    values = {"sha256": sha256, "md5": md5, "size": size, "stored_at": stored_at}
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(sqlite.insert(Blob).values(values).on_conflict_do_nothing())
+    else:
+        session.execute(postgresql.insert(Blob).values(values).on_conflict_do_nothing())
+
+
+def blob(session: Session, sha256: str) -> Blob | None:
+    """The row of a stored file."""
+    return session.get(Blob, sha256)
+
+
+def stored(session: Session, project_id: int, xml_form_id: str, instance_ids: Collection[str], is_draft: bool = False) -> dict[str, Submission]:
+    """The stored versions with these instanceIDs, by instanceID."""
+    rows = session.scalars(
+        select(Submission).where(
+            _STORED, Submission.project_id == project_id, Submission.xml_form_id == xml_form_id,
+            Submission.is_draft == is_draft, Submission.instance_id.in_(instance_ids),
+        )
+    )
+    return {row.instance_id: row for row in rows}
+
+
+def quarantined(session: Session, project_id: int, xml_form_id: str, instance_id: str, is_draft: bool = False) -> Sequence[Submission]:
+    """All copies in quarantine with this instanceID, decided about or not, oldest first."""
+    return session.scalars(
+        select(Submission).where(
+            _QUARANTINED, Submission.project_id == project_id, Submission.xml_form_id == xml_form_id,
+            Submission.instance_id == instance_id, Submission.is_draft == is_draft,
+        ).order_by(Submission.fact_id)
+    ).all()
+
+
+def waiting_edits(session: Session, project_id: int, xml_form_id: str, deprecated_id: str, is_draft: bool = False) -> Sequence[Submission]:
+    """Edits in quarantine that name this instanceID as the one they replace, oldest first."""
+    return session.scalars(
+        select(Submission).where(
+            _QUARANTINED, Submission.project_id == project_id, Submission.xml_form_id == xml_form_id,
+            Submission.deprecated_id.is_not(None), Submission.deprecated_id == deprecated_id, Submission.is_draft == is_draft,
+            Submission.reason == "unknown_deprecated",
+        ).order_by(Submission.fact_id)
+    ).all()
+
+
+def chain(session: Session, project_id: int, xml_form_id: str, root_instance_id: str, is_draft: bool = False) -> Sequence[Submission]:
+    """The stored versions of one report, the original first, the current last."""
+    rows = session.scalars(
+        select(Submission).where(
+            Submission.project_id == project_id, Submission.xml_form_id == xml_form_id,
+            Submission.root_instance_id == root_instance_id, Submission.is_draft == is_draft, _STORED,
+        ).order_by(Submission.fact_id)
+    ).all()
+    return in_order(rows)
+
+
+def in_order(versions: Sequence[Submission]) -> list[Submission]:
+    """The versions of one report along their deprecatedIDs, whatever order they arrived in.
+
+    The unique index on the replaced instanceID makes the chain a line; what does not hang on it comes last, by fact.
+    """
+    following = {row.deprecated_id: row for row in versions if row.deprecated_id}
+    found = [row for row in versions if row.instance_id == row.root_instance_id][:1]
+    while found and (after := following.pop(found[-1].instance_id, None)):
+        found.append(after)
+    return [*found, *(row for row in versions if row not in found)]
+
+
+def submission(session: Session, fact_id: int) -> Submission | None:
+    """One submission as it arrived."""
+    return session.get(Submission, fact_id)
+
+
+def submission_with_fact(session: Session, fact_id: int) -> tuple[Submission, Fact] | None:
+    """One submission with its envelope."""
+    row = session.execute(
+        select(Submission, Fact).join(Fact, Fact.id == Submission.fact_id).where(Submission.fact_id == fact_id)
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+def attachments(session: Session, submission_fact_ids: Collection[int]) -> Sequence[Attachment]:
+    """Every file that came for these versions, in order of arrival: the last of a name is current."""
+    return session.scalars(
+        select(Attachment).where(Attachment.submission_fact_id.in_(submission_fact_ids)).order_by(Attachment.fact_id)
+    ).all()
+
+
+def current_files(session: Session, versions: Sequence[Submission]) -> dict[str, Attachment]:
+    """The files of the last of `versions` (a chain, original first) by name: its own, else carried over from earlier ones."""
+    place = {row.fact_id: index for index, row in enumerate(versions)}
+    rows = sorted(attachments(session, place), key=lambda row: (place[row.submission_fact_id], row.fact_id))
+    return {row.name: row for row in rows}
+
+
+def deciding_events(session: Session, subjects: Collection[str], types: Collection[str]) -> Sequence[tuple[Event, Fact]]:
+    """Events of these types about these subjects with their envelopes, in clock order (the same on every server)."""
+    rows = session.execute(
+        select(Event, Fact).join(Fact, Fact.id == Event.fact_id)
+        .where(Event.type.in_(types), Event.subject.in_(subjects)).order_by(Fact.hlc, Fact.uuid)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def fact_uuid(session: Session, fact_id: int) -> str | None:
+    """The travelling id of a fact."""
+    return session.scalar(select(Fact.uuid).where(Fact.id == fact_id))
+
+
+def count_quarantined(session: Session) -> int:
+    """How many copies lie in quarantine and are not decided about yet."""
+    decided = select(Event.fact_id).join(Fact, Fact.uuid == Event.subject).where(
+        Event.type.in_(("ACCEPT", "REJECT")), Fact.id == Submission.fact_id
+    ).exists()
+    return session.scalar(select(func.count()).select_from(Submission).where(_QUARANTINED, ~decided)) or 0
+
+
+def undecided(session: Session, before_fact_id: int | None = None, limit: int = 50) -> Sequence[tuple[Submission, Fact]]:
+    """Copies in quarantine that nobody decided about, newest first, from below `before_fact_id` (keyset paging)."""
+    about = Fact.__table__.alias("about")
+    decided = (
+        select(Event.fact_id).join(about, about.c.uuid == Event.subject)
+        .where(Event.type.in_(("ACCEPT", "REJECT")), about.c.id == Submission.fact_id).exists()
+    )
+    query = select(Submission, Fact).join(Fact, Fact.id == Submission.fact_id).where(_QUARANTINED, ~decided)
+    if before_fact_id is not None:
+        query = query.where(Submission.fact_id < before_fact_id)
+    return [(row[0], row[1]) for row in session.execute(query.order_by(Submission.fact_id.desc()).limit(limit))]
+
+
+def roots_of(session: Session, keys: Collection[tuple[int, str, bool, str]]) -> Sequence[tuple[Submission, Fact]]:
+    """All stored versions of these reports, keys (project, form, is_draft, root instanceID), with their envelopes."""
+    if not keys:
+        return []
+    wanted = or_(*(
+        and_(
+            Submission.project_id == project_id, Submission.xml_form_id == xml_form_id,
+            Submission.root_instance_id == root, Submission.is_draft == is_draft,
+        )
+        for project_id, xml_form_id, is_draft, root in keys
+    ))
+    rows = session.execute(
+        select(Submission, Fact).join(Fact, Fact.id == Submission.fact_id).where(_STORED, wanted).order_by(Submission.fact_id)
+    )
+    return [(row[0], row[1]) for row in rows]
