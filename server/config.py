@@ -76,6 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TRUSTED_PROXY", _flag, "false", "true: believe X-Forwarded-For/-Proto/-Host of the proxy in front."),
     Setting("WEB_PROCESSES", _count, "2", "Web processes of `fieldpost serve`."),
     Setting("WEB_THREADS", _count, "16", "Threads of each web process."),
+    Setting("LISTEN", str, "", "Set by `fieldpost serve` for its web processes: the address it listens on; with 0.0.0.0 QR codes carry the LAN address."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 
@@ -96,6 +97,7 @@ class Settings:
     web_processes: int
     web_threads: int
     log_level: str
+    listen: str = ""
 
 
 def _secret_key(data_dir: Path) -> str:

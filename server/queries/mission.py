@@ -1,14 +1,15 @@
-"""Queries over the mission's organisation: settings, sectors, areas, units, posts, code lists."""
+"""Queries over the mission's organisation: settings, sectors, areas, units, posts, duties, return plans, code lists."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from server.models import MissionSetting
+from server.models import Actor, AppUser, Area, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit, User
 
 
 def setting(session: Session, key: str, default: Any = None) -> Any:
@@ -39,3 +40,116 @@ def server_id(session: Session) -> str:
         put_setting(session, "server_id", found)
         session.flush()
     return str(found)
+
+
+def sectors(session: Session) -> Sequence[Sector]:
+    """All sectors, by code."""
+    return session.scalars(select(Sector).order_by(Sector.code)).all()
+
+
+def sector_by_code(session: Session, code: str) -> Sector | None:
+    """The sector with this code, in any case of letters."""
+    return session.scalar(select(Sector).where(func.lower(Sector.code) == code.strip().lower()))
+
+
+def sector_use(session: Session, sector_id: int) -> int:
+    """How many areas, units, posts and users hang on the sector."""
+    total = 0
+    for model in (Area, Unit, Post, User):
+        total += session.scalar(select(func.count()).select_from(model).where(model.sector_id == sector_id)) or 0
+    return total
+
+
+def areas(session: Session, level: int | None = None, parent_code: str | None = None) -> Sequence[Area]:
+    """Administrative areas by name, of one level or under one parent when asked."""
+    statement = select(Area).order_by(Area.level, Area.name, Area.code)
+    if level is not None:
+        statement = statement.where(Area.level == level)
+    if parent_code is not None:
+        statement = statement.where(Area.parent_code == parent_code)
+    return session.scalars(statement).all()
+
+
+def area_counts(session: Session) -> dict[int, int]:
+    """How many areas there are of each level."""
+    rows = session.execute(select(Area.level, func.count()).group_by(Area.level).order_by(Area.level))
+    return {int(level): int(count) for level, count in rows}
+
+
+def units(session: Session) -> Sequence[Unit]:
+    """All units, by name."""
+    return session.scalars(select(Unit).order_by(Unit.name)).all()
+
+
+def posts(session: Session, *, closed: bool = False, type: str | None = None) -> Sequence[Post]:
+    """Posts by code; closed ones only when asked."""
+    statement = select(Post).order_by(Post.code)
+    if not closed:
+        statement = statement.where(Post.closed_at.is_(None))
+    if type is not None:
+        statement = statement.where(Post.type == type)
+    return session.scalars(statement).all()
+
+
+def post_by_code(session: Session, code: str) -> Post | None:
+    """The post with this code, in any case of letters."""
+    return session.scalar(select(Post).where(func.lower(Post.code) == code.strip().lower()))
+
+
+def post_types(session: Session) -> list[str]:
+    """The types that open posts have, sorted."""
+    return list(session.scalars(select(Post.type).where(Post.closed_at.is_(None)).distinct().order_by(Post.type)))
+
+
+def form_duties(session: Session, project_id: int = 1) -> Sequence[FormDuty]:
+    """Which types of post fill which form."""
+    return session.scalars(
+        select(FormDuty).where(FormDuty.project_id == project_id).order_by(FormDuty.xml_form_id, FormDuty.post_type)
+    ).all()
+
+
+def delete_form_duties(session: Session, project_id: int, xml_form_id: str) -> None:
+    """Takes a form away from every type of post; the caller commits."""
+    session.execute(delete(FormDuty).where(FormDuty.project_id == project_id, FormDuty.xml_form_id == xml_form_id))
+
+
+def return_plans(session: Session) -> Sequence[ReturnPlan]:
+    """Which types of post owe which return."""
+    return session.scalars(select(ReturnPlan).order_by(ReturnPlan.xml_form_id, ReturnPlan.post_type)).all()
+
+
+def return_plan(session: Session, xml_form_id: str, post_type: str) -> ReturnPlan | None:
+    """The plan of this form for this type of post."""
+    return session.scalar(
+        select(ReturnPlan).where(ReturnPlan.xml_form_id == xml_form_id, ReturnPlan.post_type == post_type)
+    )
+
+
+def device_count(session: Session) -> int:
+    """Devices that hold a live token."""
+    return session.scalar(select(func.count()).select_from(AppUser).where(AppUser.revoked_at.is_(None))) or 0
+
+
+def code_items(session: Session, list_name: str) -> Sequence[CodeItem]:
+    """The codes of a list in their order, retired ones too."""
+    return session.scalars(
+        select(CodeItem).where(CodeItem.list_name == list_name).order_by(CodeItem.sort, CodeItem.code)
+    ).all()
+
+
+def code_lists(session: Session) -> dict[str, int]:
+    """The names of all code lists with how many codes each has."""
+    rows = session.execute(select(CodeItem.list_name, func.count()).group_by(CodeItem.list_name).order_by(CodeItem.list_name))
+    return {str(name): int(count) for name, count in rows}
+
+
+def code_item(session: Session, list_name: str, code: str) -> CodeItem | None:
+    """One code of a list."""
+    return session.scalar(select(CodeItem).where(CodeItem.list_name == list_name, CodeItem.code == code))
+
+
+def user_count(session: Session) -> int:
+    """People with an account that is not deleted."""
+    return session.scalar(
+        select(func.count()).select_from(User).join(Actor, Actor.id == User.actor_id).where(Actor.deleted_at.is_(None))
+    ) or 0

@@ -1,0 +1,49 @@
+"""Queries over devices: app users with their actor, post and the person who made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.models import Actor, AppUser, Post
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as lists show it: its app user, actor, post and maker (the last two may be unknown)."""
+
+    app_user: AppUser
+    actor: Actor
+    post: Post | None
+    maker: str | None
+
+
+def devices(
+    session: Session, project_id: int | None = None, post_id: int | None = None, *, revoked: bool = True
+) -> Sequence[Device]:
+    """Devices by post and name; revoked ones are left out when asked."""
+    maker = select(Actor.display_name).where(Actor.id == AppUser.created_by).scalar_subquery()
+    statement = (
+        select(AppUser, Actor, Post, maker).join(Actor, Actor.id == AppUser.actor_id)
+        .outerjoin(Post, Post.id == AppUser.post_id).where(Actor.deleted_at.is_(None))
+        .order_by(Post.code, Actor.display_name, Actor.id)
+    )
+    if project_id is not None:
+        statement = statement.where(AppUser.project_id == project_id)
+    if post_id is not None:
+        statement = statement.where(AppUser.post_id == post_id)
+    if not revoked:
+        statement = statement.where(AppUser.revoked_at.is_(None))
+    return [Device(row[0], row[1], row[2], row[3]) for row in session.execute(statement)]
+
+
+def device(session: Session, actor_id: int) -> Device | None:
+    """The device with this actor id, revoked or not."""
+    row = session.execute(
+        select(AppUser, Actor, Post).join(Actor, Actor.id == AppUser.actor_id)
+        .outerjoin(Post, Post.id == AppUser.post_id).where(AppUser.actor_id == actor_id, Actor.deleted_at.is_(None))
+    ).first()
+    return None if row is None else Device(row[0], row[1], row[2], None)
