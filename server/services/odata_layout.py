@@ -1,0 +1,106 @@
+"""The tables of a form as OData and CSV show them: one root table and one per repeat, names made valid and unique.
+
+Pure: made from a form definition, kept per version, knows neither rows nor requests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from forms.fields import Field, FormDefinition
+from server.services.odata_values import identifier
+
+ROOT = "Submissions"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A group, repeat or question. `tag` is its XML name, `name` its OData name, `path` the form's own path.
+
+    table: for the root and repeats, the table's name, such as "Submissions.people". blank: the row before any answer.
+    """
+
+    name: str
+    tag: str
+    path: str
+    kind: str
+    field: Field | None
+    children: tuple[Node, ...] = ()
+    table: str = ""
+    by_tag: Mapping[str, Node] = dataclasses.field(default_factory=dict)
+
+    def blank(self) -> dict[str, Any]:
+        """A row of this group or repeat in which nothing is answered; repeats inside are not part of it."""
+        frame: dict[str, Any] = {}
+        for child in self.children:
+            if child.kind == "structure":
+                frame[child.name] = child.blank()
+            elif child.kind != "repeat":
+                frame[child.name] = None
+        return frame
+
+    def leaves(self) -> Iterator[tuple[tuple[str, ...], Node]]:
+        """Every question of this table with the names on the way to it; repeats inside are left out."""
+        for child in self.children:
+            if child.kind == "structure":
+                for names, leaf in child.leaves():
+                    yield (child.name, *names), leaf
+            elif child.kind != "repeat":
+                yield (child.name,), child
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All tables of a form. `tables` maps a table's name to the nodes from below the root down to its repeat."""
+
+    root: Node
+    tables: Mapping[str, tuple[Node, ...]]
+
+    def node(self, table: str) -> Node:
+        """The root node or the repeat that a table shows. Raises KeyError for a table that the form does not have."""
+        way = self.tables[table]
+        return way[-1] if way else self.root
+
+
+def layout_of(definition: FormDefinition) -> Layout:
+    """The tables of this form version."""
+    root = _node(definition, "", definition.root, ROOT, "repeat", None, (ROOT,))
+    tables: dict[str, tuple[Node, ...]] = {ROOT: ()}
+    _collect(root, (), tables)
+    return Layout(root, tables)
+
+
+def _node(
+    definition: FormDefinition, path: str, tag: str, name: str, kind: str, field: Field | None, names: tuple[str, ...]
+) -> Node:
+    children: list[Node] = []
+    taken: set[str] = set()
+    for child in definition.children.get(path, ()):
+        child_name = _unique(identifier(child.name), taken)
+        taken.add(child_name)
+        child_kind = child.type if child.is_structure else "leaf"
+        if child.is_structure:
+            children.append(_node(definition, child.path, child.name, child_name, child_kind, child, (*names, child_name)))
+        else:
+            children.append(Node(child_name, child.name, child.path, child_kind, child))
+    by_tag = {child.tag: child for child in children}
+    return Node(name, tag, path, kind, field, tuple(children), ".".join(names) if kind == "repeat" else "", by_tag)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """Names that differ only in letters OData does not know ("é", "-") get a number, so that no answer is hidden."""
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate
+
+
+def _collect(node: Node, way: tuple[Node, ...], tables: dict[str, tuple[Node, ...]]) -> None:
+    for child in node.children:
+        if child.kind in {"repeat", "structure"}:
+            if child.kind == "repeat":
+                tables[child.table] = (*way, child)
+            _collect(child, (*way, child), tables)
