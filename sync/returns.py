@@ -1,0 +1,236 @@
+"""Who owes which periodic return, and in which state it is, as a pure function of plan, units, reports, waivers and time.
+
+Two clocks are kept apart: when the observer finished on the device, and when the server received it; a report finished
+in time that travelled late is the network's lateness, not the observer's (rule C.7). Must not know the database.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+State = Literal[
+    "not_due", "due", "received", "nil", "late", "late_in_transit", "missing", "superseded", "waived", "handover"
+]  # fmt: skip
+STATES: tuple[State, ...] = (
+    "not_due", "due", "received", "nil", "late", "late_in_transit", "missing", "superseded", "waived", "handover",
+)  # fmt: skip
+_PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A calendar month as a reporting period, written YYYY-MM."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def parse(cls, text: str) -> Month:
+        """Reads YYYY-MM. Raises ValueError for anything else and for years outside 1970-2200."""
+        match = _PERIOD.fullmatch(text)
+        if match is None or not 1970 <= int(match[1]) <= 2200:
+            raise ValueError(f"{text!r} is no month; write it as 2026-10")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, day: dt.date) -> Month:
+        """The month that holds the day."""
+        return cls(day.year, day.month)
+
+    def plus(self, months: int) -> Month:
+        """The month that many months later (earlier when negative)."""
+        years, month = divmod(self.year * 12 + self.month - 1 + months, 12)
+        return Month(years, month + 1)
+
+    @property
+    def first(self) -> dt.date:
+        return dt.date(self.year, self.month, 1)
+
+    @property
+    def last(self) -> dt.date:
+        return dt.date(self.year, self.month, calendar.monthrange(self.year, self.month)[1])
+
+    def day(self, number: int) -> dt.date:
+        """That day of the month; the last one when the month is shorter."""
+        return dt.date(self.year, self.month, min(number, self.last.day))
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When a return is due, missing and frozen: days of the month after, each ending at midnight in mission time."""
+
+    zone: ZoneInfo
+    due_day: int = 5
+    missing_day: int = 10
+    freeze_day: int = 15
+    starts_on: dt.date | None = None
+
+    def due(self, month: Month) -> dt.datetime:
+        """The instant from which a return is no longer on time."""
+        return self._end(month, self.due_day)
+
+    def missing(self, month: Month) -> dt.datetime:
+        """The instant from which a return that has not come is missing."""
+        return self._end(month, self.missing_day)
+
+    def frozen(self, month: Month) -> dt.datetime:
+        """The instant at which the month's statistics are fixed; later changes are revisions."""
+        return self._end(month, self.freeze_day)
+
+    def ended(self, month: Month) -> dt.datetime:
+        """The instant at which the reported month is over and the return falls due."""
+        return dt.datetime.combine(month.plus(1).first, dt.time(), self.zone)
+
+    def _end(self, month: Month, number: int) -> dt.datetime:
+        return dt.datetime.combine(month.plus(1).day(number) + dt.timedelta(days=1), dt.time(), self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A return that came. completed_at: the device's end time (None: not known); changed_at: its last edit."""
+
+    source: str
+    received_at: dt.datetime
+    completed_at: dt.datetime | None = None
+    nil: bool = False
+    clock_flagged: bool = False
+    changed_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An officer's decision that a return is not owed, with its reason."""
+
+    event: str
+    at: dt.datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One return of one post: its state, the report in force, those it superseded, and what came after the freeze."""
+
+    month: Month
+    state: State
+    delivery: Delivery | None = None
+    superseded: tuple[Delivery, ...] = ()
+    waiver: Waiver | None = None
+    revisions: int = 0
+    late_changes: int = 0
+
+    @property
+    def owed(self) -> bool:
+        """Counts in the on-time rate: waived returns and those of units that left in the month do not."""
+        return self.state not in {"waived", "handover"}
+
+    @property
+    def on_time(self) -> bool:
+        return self.state in {"received", "nil"}
+
+    @property
+    def arrived(self) -> bool:
+        return self.delivery is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owes: a post and the rotation of the unit that holds it (None: no date known)."""
+
+    rotation_in: dt.date | None = None
+    rotation_out: dt.date | None = None
+    closed_on: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The month in numbers: cells by state, owed, on time, late in transit; `rate` is None when nothing was owed."""
+
+    by_state: dict[State, int] = field(default_factory=dict)
+    owed: int = 0
+    on_time: int = 0
+    late_in_transit: int = 0
+    revised: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self.on_time / self.owed if self.owed else None
+
+
+def expectation(owner: Owner, month: Month, terms: Terms) -> Literal["owed", "handover", "none"]:
+    """Owed by units active on the month's last day; one that left within the month owes its handover return."""
+    if terms.starts_on is not None and month.last < terms.starts_on:
+        return "none"
+    if owner.rotation_in is not None and owner.rotation_in > month.last:
+        return "none"
+    ends = [day for day in (owner.rotation_out, owner.closed_on) if day is not None]
+    if not ends or min(ends) >= month.last:
+        return "owed"
+    return "handover" if min(ends) >= month.first else "none"
+
+
+def assess(
+    owner: Owner, month: Month, terms: Terms, deliveries: Sequence[Delivery], waiver: Waiver | None, at: dt.datetime,
+) -> Cell | None:
+    """The state of one return at the instant `at` (UTC aware), or None when it was never owed and never came.
+
+    Punctuality is the first report's, content the last one's: a correction supersedes and keeps, and never makes an
+    on-time return late.
+    """
+    came = sorted((one for one in deliveries if one.received_at <= at), key=lambda one: (one.received_at, one.source))
+    due = expectation(owner, month, terms)
+    waiver = waiver if waiver is not None and waiver.at <= at else None
+    if due == "none" and not came:
+        return None
+    changes = [one.received_at for one in came[1:]] + [one.changed_at for one in came if one.changed_at and one.changed_at <= at]
+    late_changes = sum(1 for instant in [*changes, *(one.received_at for one in came[:1])] if instant >= terms.frozen(month))
+    state = _state(due, month, terms, came, waiver, at)
+    return Cell(month, state, came[-1] if came else None, tuple(came[:-1]), waiver, len(changes), late_changes)
+
+
+def _state(
+    due: Literal["owed", "handover", "none"], month: Month, terms: Terms, came: Sequence[Delivery], waiver: Waiver | None,
+    at: dt.datetime,
+) -> State:  # fmt: skip
+    if due == "handover":
+        return "handover"
+    if came:
+        return _punctuality(came[0], came[-1], terms.due(month))
+    if waiver is not None:
+        return "waived"
+    if at < terms.ended(month):
+        return "not_due"
+    if at < terms.due(month):
+        return "due"
+    return "late" if at < terms.missing(month) else "missing"
+
+
+def _punctuality(first: Delivery, last: Delivery, due: dt.datetime) -> State:
+    if first.received_at < due:
+        return "nil" if last.nil else "received"
+    # A device whose clock is known to be wrong cannot testify when the report was finished.
+    if first.completed_at is not None and first.completed_at < due and not first.clock_flagged:
+        return "late_in_transit"
+    return "late"
+
+
+def tally(cells: Sequence[Cell | None]) -> Tally:
+    """Counts the month; cells that were never owed are left out."""
+    present = [cell for cell in cells if cell is not None]
+    by_state: dict[State, int] = {}
+    for cell in present:
+        by_state[cell.state] = by_state.get(cell.state, 0) + 1
+    owed = [cell for cell in present if cell.owed]
+    return Tally(
+        by_state, len(owed), sum(cell.on_time for cell in owed),
+        sum(cell.state == "late_in_transit" for cell in owed), sum(cell.revisions > 0 for cell in present),
+    )  # fmt: skip
