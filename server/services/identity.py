@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from server.queries.scope import Scope
+
+__all__ = ["APP_USER_VERBS", "CENTRAL_ROLES", "ROLES", "Identity", "Scope", "Verb"]
+
 
 class Verb(StrEnum):
     """What can be done. Each route names one or more; an actor needs at least one of them."""
@@ -67,15 +71,6 @@ CENTRAL_ROLES: dict[str, str | None] = {
     "admin": "admin", "hq_officer": "manager", "officer": "viewer", "observer": "formfill", "collector": "formfill",
     "approver": None, "partner": None, "auditor": None,
 }
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The limit that queries apply. sector_id None: the whole mission. own_actor_id: only what this actor sent."""
-
-    sector_id: int | None = None
-    own_actor_id: int | None = None
-    released_only: bool = False
 
 
 @dataclass(frozen=True)
