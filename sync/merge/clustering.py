@@ -1,0 +1,109 @@
+"""Average linkage with must-link and cannot-link inside the connected components of candidate pairs.
+
+Deterministic: scores are rounded, ties go by id, sums are taken in a fixed order. A pair that was never compared counts
+as 0, which is what keeps a chain of near likenesses from becoming one cluster. Must not know what the ids mean.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+
+from sync.merge.judgements import Pair
+
+_DIGITS = 9
+
+
+def components(ids: Iterable[str], edges: Iterable[Pair]) -> list[tuple[str, ...]]:
+    """The connected components, each sorted, in the order of their first ids."""
+    near: dict[str, set[str]] = {node: set() for node in ids}
+    for a, b in edges:
+        near[a].add(b)
+        near[b].add(a)
+    seen: set[str] = set()
+    found: list[tuple[str, ...]] = []
+    for start in sorted(near):
+        if start in seen:
+            continue
+        stack, part = [start], {start}
+        while stack:
+            for other in near[stack.pop()] - part:
+                part.add(other)
+                stack.append(other)
+        seen |= part
+        found.append(tuple(sorted(part)))
+    return found
+
+
+class _Linkage:
+    """Clusters and the sums of scores between them; merging adds sums, so no pair is looked at twice."""
+
+    def __init__(self, ids: Iterable[str], scores: Mapping[Pair, float], cannot: Iterable[Pair]) -> None:
+        self.members: dict[str, list[str]] = {node: [node] for node in ids}
+        self.sums: dict[str, dict[str, float]] = {node: {} for node in self.members}
+        self.apart: dict[str, set[str]] = {node: set() for node in self.members}
+        for (a, b), score in sorted(scores.items()):
+            self.sums[a][b] = self.sums[b][a] = score
+        for a, b in cannot:
+            self.apart[a].add(b)
+            self.apart[b].add(a)
+
+    def average(self, a: str, b: str) -> float:
+        return round(self.sums[a].get(b, 0.0) / (len(self.members[a]) * len(self.members[b])), _DIGITS)
+
+    def merge(self, a: str, b: str) -> str:
+        """Joins two clusters under the smaller id, which is returned."""
+        keep, drop = (a, b) if a < b else (b, a)
+        self.members[keep] = sorted(self.members[keep] + self.members.pop(drop))
+        for other, total in sorted(self.sums.pop(drop).items()):
+            del self.sums[other][drop]
+            if other != keep:
+                joined = self.sums[keep].get(other, 0.0) + total
+                self.sums[keep][other] = self.sums[other][keep] = round(joined, _DIGITS)
+        for other in self.apart.pop(drop):
+            self.apart[other].discard(drop)
+            self.apart[other].add(keep)
+            self.apart[keep].add(other)
+        return keep
+
+
+def cluster(
+    ids: Iterable[str],
+    scores: Mapping[Pair, float],
+    threshold: float,
+    must: Iterable[Pair] = (),
+    cannot: Iterable[Pair] = (),
+) -> list[tuple[str, ...]]:
+    """The clusters of `ids`: must-links first, then average linkage down to `threshold`, never across a cannot-link.
+
+    `scores` has one entry per compared pair (smaller id first). `must` may not contradict `cannot`; see
+    `judgements.links`, which suspends what would. Every id is in exactly one cluster; clusters and ids are sorted.
+    """
+    linkage = _Linkage(sorted(set(ids)), scores, cannot)
+    home = {node: node for node in linkage.members}
+
+    def find(node: str) -> str:
+        while home[node] != node:
+            node = home[node]
+        return node
+
+    for a, b in sorted(must):
+        root_a, root_b = find(a), find(b)
+        if root_a != root_b:
+            keep = linkage.merge(root_a, root_b)
+            home[root_b if keep == root_a else root_a] = keep
+    queue = [(-linkage.average(a, b), a, b) for a in linkage.sums for b in linkage.sums[a] if a < b]
+    queue = [entry for entry in queue if -entry[0] >= threshold]
+    heapq.heapify(queue)
+    while queue:
+        negative, a, b = heapq.heappop(queue)
+        current = a in linkage.members and b in linkage.members and b not in linkage.apart[a]
+        if not current or linkage.average(a, b) != -negative:
+            continue
+        keep = linkage.merge(a, b)
+        for other in linkage.sums[keep]:
+            average = linkage.average(keep, other)
+            if average >= threshold and other not in linkage.apart[keep]:
+                first, second = (keep, other) if keep < other else (other, keep)
+                heapq.heappush(queue, (-average, first, second))
+    return sorted(tuple(members) for members in linkage.members.values())

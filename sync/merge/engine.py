@@ -1,0 +1,226 @@
+"""Folds facts into records: only what a fact touches is worked out again, and always by the same batch algorithm.
+
+The result depends on the set of facts alone: any order, any grouping and folding twice give the same records and tasks.
+Must not know where facts come from or how results are kept; it speaks to a `sync.store.MergeStore`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sync.merge.blocking import own_keys, search_keys
+from sync.merge.chains import build_chain
+from sync.merge.clustering import cluster, components
+from sync.merge.faces import face_of
+from sync.merge.facts import (
+    Choice,
+    EventFact,
+    Fact,
+    Judgement,
+    Pin,
+    Presence,
+    Report,
+    Retraction,
+)
+from sync.merge.judgements import Links, Pair, in_force, links, pair_of, standing
+from sync.merge.matching import DIGITS, Match, match
+from sync.merge.records import EntityState, Record, make_record
+from sync.merge.review import Task, contested_tasks, held_task, pair_tasks, proposal_task
+from sync.registers import Register, plain_register
+from sync.store import EntityKey, MergeStore
+
+# A compared pair below this probability is not kept: average linkage counts it as 0 anyway.
+KEEP_FROM = 0.02
+
+
+class Engine:
+    """Merges with the given register files; a list without one is kept as ODK Central keeps it."""
+
+    def __init__(self, store: MergeStore, registers: Mapping[str, Register]) -> None:
+        self.store = store
+        self.registers = registers
+
+    def register(self, name: str) -> Register:
+        """The register file of a list, or the plain rules."""
+        return self.registers.get(name) or plain_register(name)
+
+    def fold(self, facts: Iterable[Fact]) -> set[EntityKey]:
+        """Takes in facts (in any order, known ones too) and brings records and tasks up to date.
+
+        Returns every entity whose record may have changed.
+        """
+        reported: set[EntityKey] = set()
+        events: list[EventFact] = []
+        for fact in facts:
+            if isinstance(fact, Report):
+                reported |= self._take_report(fact)
+            elif self.store.put_event(fact):
+                events.append(fact)
+        touched = set(reported)
+        for event in events:
+            touched |= self._subjects(event)
+        changed: set[EntityKey] = set()
+        for name in sorted({register for register, _ in touched}):
+            dirty = {entity for register, entity in touched if register == name}
+            fresh = {entity for register, entity in reported if register == name}
+            changed |= {(name, entity) for entity in self._refresh(self.register(name), dirty, fresh)}
+        return changed
+
+    def _take_report(self, report: Report) -> set[EntityKey]:
+        known = self.store.report_version(report.source)
+        if known is not None and known >= report.version:
+            return set()
+        touched = set(self.store.put_report(report))
+        return touched | {(o.register, o.entity_id) for o in report.observations}
+
+    def _subjects(self, event: EventFact) -> set[EntityKey]:
+        """The entities that an event speaks of; an event that has not arrived yet, or an unknown thing, gives none."""
+        if isinstance(event, Judgement):
+            return set(self.store.entities_of([event.a, event.b]).values())
+        if isinstance(event, Retraction):
+            target = self.store.event(event.target)
+            return self._subjects(target) if target is not None else set()
+        return {(event.register, event.entity_id)}
+
+    def _refresh(self, register: Register, dirty: set[str], fresh: set[str]) -> set[str]:
+        """Rebuilds what the dirty entities take part in. Only `fresh` ones need new comparisons."""
+        seeds = self.store.members(register.name, dirty)
+        if register.matching is not None:
+            for old in self.store.matches(register.name, fresh):
+                seeds |= {old.a, old.b}
+            states = self._states(register, fresh)
+            for entity_id in sorted(fresh):
+                self._compare(register, states[entity_id])
+        whole = self._reach(register, seeds)
+        work = Work(register, self.store, self._states(register, whole))
+        for part in work.parts():
+            self.store.put_component(register.name, *work.results(part))
+        return whole
+
+    def _states(self, register: Register, entity_ids: Iterable[str]) -> dict[str, EntityState]:
+        found = self.store.observations(register.name, sorted(entity_ids))
+        return {
+            entity: EntityState(
+                entity, register.name, build_chain(operations, lenient=not register.plain), tuple(operations)
+            )
+            for entity, operations in found.items()
+        }
+
+    def _compare(self, register: Register, state: EntityState) -> None:
+        """Files the entity's face anew and compares it with everything that shares a key."""
+        matching = register.matching
+        face = face_of(state.id, state.applied, register) if state.exists else None
+        self.store.put_face(register.name, state.id, face, own_keys(face) if face else ())
+        found: list[Match] = []
+        if face is not None and matching is not None:
+            others = self.store.faces_with_keys(register.name, search_keys(face))
+            compared = (match(face, other, matching) for other in others if other.id != face.id)
+            found = [m for m in compared if m.proposed or m.score >= KEEP_FROM]
+        self.store.put_matches(register.name, state.id, found)
+
+    def _reach(self, register: Register, seeds: set[str]) -> set[str]:
+        """The entities that compared pairs or judgements (retracted ones too) connect with the seeds."""
+        if register.plain:
+            return seeds
+        whole: set[str] = set()
+        edge = set(seeds)
+        while edge:
+            whole |= edge
+            near: set[str] = set()
+            for pair in self.store.matches(register.name, edge):
+                near |= {pair.a, pair.b}
+            near |= self._judged_with(register, edge)
+            edge = near - whole
+        return whole
+
+    def _judged_with(self, register: Register, entity_ids: set[str]) -> set[str]:
+        own = [
+            o.id
+            for found in self.store.observations(register.name, sorted(entity_ids)).values()
+            for o in found
+        ]
+        named = {side for j in self.store.judgements(own) for side in (j.a, j.b)}
+        keys = self.store.entities_of(sorted(named)).values()
+        return {entity for name, entity in keys if name == register.name}
+
+
+class Work:
+    """Everything known about a set of whole components, fetched once, and the records and tasks it leads to."""
+
+    def __init__(self, register: Register, store: MergeStore, states: Mapping[str, EntityState]) -> None:
+        self.register = register
+        self.states = states
+        self.entity_of = {o.id: s.id for s in states.values() for o in s.observations}
+        self.matches = store.matches(register.name, list(states)) if register.matching else []
+        judgements = store.judgements(list(self.entity_of))
+        events: list[EventFact] = [*judgements, *store.entity_events(register.name, list(states))]
+        self.events = sorted(events, key=lambda e: (e.clock, e.id))
+        self.retractions = store.retractions([e.id for e in events])
+        standing_events = standing(self.events, self.retractions)
+        self.said = [e for e in standing_events if not isinstance(e, Judgement)]
+        self.in_force = in_force((e for e in standing_events if isinstance(e, Judgement)), self.entity_of)
+
+    def parts(self) -> list[tuple[str, ...]]:
+        """The connected components, with judgements of any standing as edges."""
+        edges: list[Pair] = [(m.a, m.b) for m in self.matches]
+        for event in self.events:
+            if isinstance(event, Judgement) and (ends := self._ends(event)):
+                edges.append(ends)
+        return components(self.states, edges)
+
+    def _ends(self, judgement: Judgement) -> Pair | None:
+        a, b = self.entity_of.get(judgement.a), self.entity_of.get(judgement.b)
+        return pair_of(a, b) if a and b and a != b else None
+
+    def results(self, part: Sequence[str]) -> tuple[dict[str, EntityState], list[Record], list[Task]]:
+        """The entities, records and tasks of one component."""
+        inside = set(part)
+        states = {entity: self.states[entity] for entity in part}
+        alive = [entity for entity in part if states[entity].exists]
+        found = links({pair: j for pair, j in self.in_force.items() if set(pair) <= set(alive)})
+        near = [m for m in self.matches if m.a in inside and m.b in inside]
+        records = [self._record(c, found) for c in self._clusters(alive, near, found)]
+        tasks = pair_tasks(records, near, found, states)
+        tasks += contested_tasks(records, found.suspended, self.entity_of, self.register)
+        tasks += [proposal_task(r, p) for r in records if not r.deleted_at for p in r.proposals]
+        tasks += [held_task(s) for s in states.values() if s.chain.held]
+        return states, records, tasks
+
+    def _clusters(self, alive: Sequence[str], near: Sequence[Match], found: Links) -> list[tuple[str, ...]]:
+        matching = self.register.matching
+        threshold = matching.link_from if matching else 1.0
+        scores = {(m.a, m.b): live_score(m, threshold) for m in near}
+        return cluster(alive, scores, threshold, found.must, found.cannot)
+
+    def _record(self, entities: Sequence[str], found: Links) -> Record:
+        members = [self.states[entity] for entity in entities]
+        inside = set(entities)
+        contested = any(inside & {self.entity_of.get(j.a), self.entity_of.get(j.b)} for j in found.suspended)
+        return make_record(members, self.register, self._about(inside), self._count(inside), contested)
+
+    def _about(self, entities: set[str]) -> list[EventFact]:
+        return [e for e in self.said if isinstance(e, Pin | Choice | Presence) and e.entity_id in entities]
+
+    def _count(self, entities: set[str]) -> int:
+        """Facts ever applied to these entities or to any that a "same" once tied to them: so a version only grows."""
+        tied = set(entities)
+        same = [e for e in self.events if isinstance(e, Judgement) and e.verdict == "same"]
+        grown = True
+        while grown:
+            ends = [set(pair) for judgement in same if (pair := self._ends(judgement))]
+            new = {entity for pair in ends if pair & tied for entity in pair} - tied
+            tied |= new
+            grown = bool(new)
+        operations = sum(len(self.states[entity].chain.versions) for entity in tied)
+        events = {e.id for e in self.events if self._concerns(e, tied)}
+        return operations + len(events) + sum(r.target in events for r in self.retractions)
+
+    def _concerns(self, event: EventFact, entities: set[str]) -> bool:
+        if isinstance(event, Judgement):
+            return event.verdict != "unsure" and bool(set(self._ends(event) or ()) & entities)
+        return isinstance(event, Pin | Choice | Presence) and event.entity_id in entities
+
+
+def live_score(pair: Match, threshold: float) -> float:
+    """What a pair counts for on the live server: a certain one links, any other stays just under the threshold."""
+    return 1.0 if pair.certain else round(min(pair.score, threshold - 0.01), DIGITS)

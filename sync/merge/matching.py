@@ -1,0 +1,152 @@
+"""Says how probable it is that two faces are one thing, whether the register calls it certain, and why in one sentence.
+
+The weights are a logistic regression over the features, kept in models/<name>.json, one version per file: they never
+change while a rules version is in force. Must not decide anything; clustering does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from sync.merge.faces import Face
+from sync.merge.features import Comparison, compare, equal_names, levels_in_words
+from sync.registers import Matching
+
+# Scores are rounded before they are compared, so that the same faces give the same clusters on every machine.
+DIGITS = 6
+_ALIKE = 0.70
+
+
+class ModelError(ValueError):
+    """A file of weights is missing or not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Frozen weights. A feature without a weight counts nothing."""
+
+    version: str
+    bias: float
+    weights: Mapping[str, float]
+
+    def probability(self, comparison: Comparison) -> float:
+        """The probability of one thing, 0 to 1, rounded to six digits."""
+        if comparison.excluded:
+            return 0.0
+        total = self.bias + math.fsum(self.weights.get(level, 0.0) for level in sorted(comparison.levels))
+        return round(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), DIGITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Two things compared and scored; `a` < `b`. `proposed`: an officer should see it; `certain`: link without asking."""
+
+    a: str
+    b: str
+    score: float
+    certain: bool
+    proposed: bool
+    features: Mapping[str, Any]
+
+
+@lru_cache
+def load_model(name: str) -> Model:
+    """The weights of models/`name`.json. Raises `ModelError` when there is none or it is damaged."""
+    try:
+        text = resources.files("sync.merge").joinpath("models", f"{name}.json").read_text(encoding="utf-8")
+        table = json.loads(text)
+        weights = {str(key): float(value) for key, value in table["weights"].items()}
+        return Model(str(table["version"]), float(table["bias"]), weights)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"the weights '{name}' cannot be read: {error}") from error
+
+
+def is_certain(a: Face, b: Face, comparison: Comparison, matching: Matching) -> bool:
+    """The register's certain rule: same type, equal folded name, within the distance or within both stated accuracies."""
+    rule = matching.certain
+    if rule is None or comparison.excluded or comparison.swapped or comparison.distance_m is None:
+        return False
+    if rule.same_type and comparison.type != "type_same":
+        return False
+    if rule.equal_name and not equal_names(a, b):
+        return False
+    if "kind_clash" in comparison.levels:
+        return False
+    accuracies = [p.accuracy_m for p in (a.position, b.position) if p and p.accuracy_m]
+    # Stated accuracies over 150 m are no measurement of a place (a grid square, a cell tower).
+    within_both = len(accuracies) == 2 and max(accuracies) <= 150 and comparison.distance_m <= min(accuracies)
+    return comparison.distance_m <= rule.distance_m or within_both
+
+
+def is_near(a: Face, b: Face, comparison: Comparison, matching: Matching) -> bool:
+    """Whether the first distance rule that speaks of their kind proposes the pair: alike names within its distance."""
+    if comparison.excluded or comparison.distance_m is None or comparison.likeness < _ALIKE:
+        return False
+    for rule in matching.near:
+        groups = not rule.groups or (a.group in rule.groups and b.group in rule.groups)
+        types = not rule.types or (a.type in rule.types and b.type in rule.types)
+        if groups and types:
+            return comparison.distance_m <= rule.distance_m
+    return False
+
+
+def match(a: Face, b: Face, matching: Matching) -> Match:
+    """Compares and scores two things of one register."""
+    first, second = (a, b) if a.id < b.id else (b, a)
+    comparison = compare(first, second, matching.words)
+    score = load_model(matching.model).probability(comparison)
+    certain = is_certain(first, second, comparison, matching)
+    proposed = certain or is_near(first, second, comparison, matching) or score >= matching.review_from
+    return Match(first.id, second.id, score, certain, proposed, describe(first, second, comparison))
+
+
+def describe(a: Face, b: Face, comparison: Comparison) -> dict[str, Any]:
+    """What the officer is shown of a comparison, as plain data (metres, days)."""
+    days = abs((a.observed - b.observed).days) if a.observed and b.observed else None
+    return {
+        "levels": sorted(level for level in comparison.levels if "*" not in level),
+        "likeness": round(comparison.likeness, 2),
+        "distance_m": None if comparison.distance_m is None else round(comparison.distance_m),
+        "days": days,
+        "same_unit": a.unit == b.unit if a.unit and b.unit else None,
+    }
+
+
+def reason(features: Mapping[str, Any], language: str) -> str:
+    """One sentence, English or French (`fr`), that tells an officer why two things look like one or not.
+
+    `features` is what `match` gave: "same type, 90 m apart, names 0.97 alike, other unit, 1 day".
+    """
+    french = language.startswith("fr")
+    words = levels_in_words()
+    parts = [
+        words[level][french]
+        for level in ("type_same", "type_near", "type_differs")
+        if level in features["levels"]
+    ]
+    parts.append(_distance_words(features["distance_m"], french))
+    parts.append(
+        f"{'noms semblables à' if french else 'names'} {features['likeness']:.2f}{'' if french else ' alike'}"
+    )
+    parts += [words[x][french] for x in features["levels"] if x in words and not x.startswith("type_")]
+    if features.get("same_unit") is not None:
+        known = ("same unit", "même unité") if features["same_unit"] else ("other unit", "autre unité")
+        parts.append(known[french])
+    if features.get("days") is not None:
+        days = features["days"]
+        unit = ("jour" if french else "day") + ("s" if days > 1 or (days == 0 and not french) else "")
+        parts.append(f"{days} {unit}")
+    return ", ".join(parts)
+
+
+def _distance_words(metres: int | None, french: bool) -> str:
+    if metres is None:
+        return "position inconnue" if french else "no position"
+    text = f"{metres} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+    return f"à {text}" if french else f"{text} apart"

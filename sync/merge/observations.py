@@ -1,0 +1,238 @@
+"""Turns a report's entity operations into observations: who saw what, when, and what was really answered.
+
+The register file names the question behind each property; where that question is empty there is no statement, whatever a
+calculation carried along. Must not decide whether an operation may be applied; chains do.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from forms.definition import FormDefinition
+from forms.entities import EntityOperation
+from forms.submission import ParsedSubmission, walk
+from forms.values import read_datetime
+from sync.merge.facts import Action, Observation, Position, Report, Statement, derived_id
+from sync.merge.positions import parse_position
+from sync.registers import Property, Register
+
+CLOCK_TOLERANCE = dt.timedelta(hours=24)
+UNIT_QUESTION, ROLE_QUESTION, SENSITIVITY_QUESTION = "reporting_unit", "reporter_role", "sensitivity"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """What the server knows of a report beside its answers.
+
+    `source` is the root instanceID and `clock`, `received_at` and `fact_id` are the original's, so that an edit changes
+    neither the order nor the ids; `version` is (clock, instanceID) of the version read. `zone` is the mission's.
+    """
+
+    form_id: str
+    source: str
+    version: tuple[str, str]
+    clock: str
+    received_at: dt.datetime
+    zone: dt.tzinfo = dt.UTC
+    unit: str | None = None
+    fact_id: int | None = None
+    post_id: int | None = None
+    actor_id: int | None = None
+
+
+class Answers:
+    """The answers of a submission by question name; inside a repeat, the answers of that instance come first."""
+
+    def __init__(self, found: Iterable[tuple[str, tuple[int, ...], str | None]]) -> None:
+        self._found: dict[str, list[tuple[tuple[int, ...], str | None]]] = {}
+        for name, indices, text in found:
+            self._found.setdefault(name, []).append((indices, text))
+
+    @classmethod
+    def of(cls, submission: ParsedSubmission, definition: FormDefinition) -> Answers:
+        """The answers that `submission` gives to the form `definition`."""
+        return cls((field.name, indices, text) for field, indices, text in walk(submission, definition))
+
+    def asked(self, question: str) -> bool:
+        """Whether the form has the question."""
+        return question in self._found
+
+    def text(self, question: str, indices: tuple[int, ...] = ()) -> str | None:
+        """The answer, stripped; None when empty. `indices` is the repeat instance to look from, outwards."""
+        around = [
+            (len(where), text.strip())
+            for where, text in self._found.get(question, ())
+            if where == indices[: len(where)] and text and text.strip()
+        ]
+        return max(around, key=lambda found: found[0])[1] if around else None
+
+
+def observed_time(
+    answers: Answers, question: str | None, received_at: dt.datetime, zone: dt.tzinfo
+) -> tuple[dt.datetime, bool]:
+    """When the report saw what it says (UTC), and whether the device's clock must be wrong.
+
+    The register's question, else `report_date`, `end`, `today`, receipt. A mere date is the time of `end` when that is
+    the same day, else noon in the mission's zone, never later than receipt. More than 24 h after receipt counts as
+    receipt and is flagged.
+    """
+    for name in (question, "report_date", "end", "today"):
+        text = answers.text(name) if name else None
+        moment = read_datetime(text, zone)
+        if text is None or moment is None:
+            continue
+        if len(text) <= 10:
+            moment = _within_day(moment, answers, zone)
+            if dt.timedelta(0) < moment - received_at <= CLOCK_TOLERANCE:
+                moment = received_at
+        if moment - received_at > CLOCK_TOLERANCE:
+            return received_at, True
+        return moment.astimezone(dt.UTC), False
+    return received_at, False
+
+
+def _within_day(day: dt.datetime, answers: Answers, zone: dt.tzinfo) -> dt.datetime:
+    end = read_datetime(answers.text("end"), zone)
+    if end is not None and end.date() == day.date():
+        return end
+    return day.replace(hour=12)
+
+
+def observations(
+    operations: Sequence[EntityOperation],
+    answers: Answers,
+    context: ReportContext,
+    registers: Mapping[str, Register],
+) -> Report:
+    """Everything the report says of things, one observation per entity operation that asks for something.
+
+    Operations on lists without a register file state what they carry, as in ODK Central.
+    """
+    made = [
+        _observation(operation, answers, context, registers.get(operation.dataset))
+        for operation in operations
+        if operation.action != "none"
+    ]
+    return Report(context.source, context.version, tuple(made))
+
+
+def _observation(
+    operation: EntityOperation, answers: Answers, context: ReportContext, register: Register | None
+) -> Observation:
+    question = register.observed.get(context.form_id) if register else None
+    observed_at, flagged = observed_time(answers, question, context.received_at, context.zone)
+    statements = _statements(operation, answers, context.form_id, register)
+    place = "/".join((operation.path, *map(str, operation.indices)))
+    action: Action = "create" if operation.action == "none" else operation.action
+    return Observation(
+        id=derived_id(context.source, place, operation.dataset, operation.entity_id),
+        register=operation.dataset,
+        entity_id=operation.entity_id,
+        action=action,
+        clock=context.clock,
+        observed_at=observed_at,
+        received_at=context.received_at,
+        label=operation.label,
+        data=dict(operation.values),
+        statements=statements,
+        clock_flagged=flagged,
+        unit=answers.text(UNIT_QUESTION) or context.unit,
+        role=answers.text(ROLE_QUESTION),
+        seen=_seen(answers, register.source.get(context.form_id), operation.indices, register)
+        if register
+        else None,
+        position=_position(statements, register),
+        source=context.source,
+        fact_id=context.fact_id,
+        post_id=context.post_id,
+        actor_id=context.actor_id,
+        base_version=operation.base_version or None,
+        trunk_version=operation.trunk_version,
+        branch_id=operation.branch_id,
+        problem=operation.problem,
+        sensitivity=answers.text(SENSITIVITY_QUESTION),
+    )
+
+
+def _statements(
+    operation: EntityOperation, answers: Answers, form_id: str, register: Register | None
+) -> dict[str, Statement]:
+    if register is None:
+        return {
+            name: Statement(text) for name, text in operation.values.items() if operation.answered.get(name)
+        }
+    found: dict[str, Statement] = {}
+    for prop in register.properties.values():
+        statement = _statement(prop, operation, answers, form_id, register)
+        if statement is not None:
+            found[prop.name] = statement
+    return found
+
+
+def _statement(
+    prop: Property, operation: EntityOperation, answers: Answers, form_id: str, register: Register
+) -> Statement | None:
+    """What the report says of one property: the answer to its question, or the saved value where none is named."""
+    source = prop.source_questions.get(form_id) or register.source.get(form_id)
+    seen = _seen(answers, source, operation.indices, register)
+    questions = [name for name in prop.questions.get(form_id, ()) if answers.asked(name)]
+    for name in questions:
+        text = answers.text(name, operation.indices)
+        if text is not None:
+            return Statement(text, seen, name)
+    if not questions and operation.answered.get(prop.name):
+        return Statement(operation.values[prop.name].strip(), seen)
+    return None
+
+
+def _seen(
+    answers: Answers, question: str | None, indices: tuple[int, ...], register: Register
+) -> bool | None:
+    text = answers.text(question, indices) if question else None
+    return None if text is None else not register.seen_codes.isdisjoint(text.split())
+
+
+def _position(statements: Mapping[str, Statement], register: Register | None) -> Position | None:
+    keys = (
+        [p.name for p in register.properties.values() if p.type == "geopoint"] if register else ["geometry"]
+    )
+    return next(
+        (place for key in keys if key in statements and (place := parse_position(statements[key].value))),
+        None,
+    )
+
+
+def official_observation(
+    event_id: str,
+    register: str,
+    entity_id: str,
+    action: Action,
+    clock: str,
+    at: dt.datetime,
+    data: Mapping[str, str],
+    label: str | None,
+    actor_id: int | None = None,
+    fact_id: int | None = None,
+    base_version: int | None = None,
+    observed_at: dt.datetime | None = None,
+) -> Observation:
+    """An officer's own writing of an entity through the API: it states what it carries, empty texts included."""
+    return Observation(
+        id=derived_id(event_id, "", register, entity_id),
+        register=register,
+        entity_id=entity_id,
+        action=action,
+        clock=clock,
+        observed_at=observed_at or at,
+        received_at=at,
+        label=label,
+        data=dict(data),
+        statements={name: Statement(text) for name, text in data.items()},
+        source=event_id,
+        fact_id=fact_id,
+        actor_id=actor_id,
+        base_version=base_version,
+        official=True,
+    )

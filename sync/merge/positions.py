@@ -1,0 +1,48 @@
+"""Reads positions as forms give them: ODK geopoints and MGRS grid references. A text that is neither is no position."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import mgrs
+
+from forms.values import read_point
+from sync.merge.facts import Position
+
+_GRID = re.compile(r"^\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V](\d{2,10})$")
+
+
+def geopoint(text: str) -> Position | None:
+    """An ODK geopoint "lat lon altitude accuracy"; accuracy 0 means that it was not measured."""
+    point = read_point(text)
+    return Position(point.lat, point.lon, point.acc) if point else None
+
+
+def grid_reference(text: str) -> Position | None:
+    """The middle of an MGRS square; its accuracy is half the square's diagonal (10 digits: 1 m square)."""
+    compact = text.upper().replace(" ", "")
+    match = _GRID.match(compact)
+    if not match or len(match.group(1)) % 2:
+        return None
+    digits = len(match.group(1)) // 2
+    side = 10.0 ** (5 - digits)
+    # The middle is read exactly by appending a 5 to both halves, which names the centre of the square.
+    east, north = match.group(1)[:digits], match.group(1)[digits:]
+    if digits < 5:
+        compact = f"{compact[: -2 * digits]}{east}5{north}5"
+    try:
+        lat, lon = mgrs.MGRS().toLatLon(compact)
+    except mgrs.core.MGRSError:
+        return None
+    return Position(round(float(lat), 7), round(float(lon), 7), round(side * math.sqrt(0.5), 1))
+
+
+def parse_position(text: str) -> Position | None:
+    """The position that `text` gives, as a geopoint or as a grid reference."""
+    return geopoint(text) or grid_reference(text)
+
+
+def as_geopoint(place: Position) -> str:
+    """`place` as an ODK geopoint text (altitude unknown is 0, as Collect writes it)."""
+    return f"{place.lat:.7f} {place.lon:.7f} 0 {place.accuracy_m or 0:g}"

@@ -1,0 +1,170 @@
+"""The open questions that merging leaves to officers: pairs, contested judgements, proposals, held offline chains.
+
+A task's id depends only on what it asks, so every server derives the same one; a decision is one more fact, and the task
+is simply not derived again. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sync.merge.facts import Judgement, derived_id
+from sync.merge.golden import Proposal
+from sync.merge.judgements import Links, pair_of
+from sync.merge.matching import Match
+from sync.merge.records import EntityState, Record
+from sync.registers import Register
+
+TaskKind = Literal["pair", "contested", "proposal", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question. `a_observation` and `b_observation` are what a judgement names; `worth` orders the queue."""
+
+    id: str
+    register: str
+    kind: TaskKind
+    a_record: str
+    b_record: str | None
+    a_observation: str | None
+    b_observation: str | None
+    score: float
+    worth: float
+    features: Mapping[str, Any]
+    since: dt.datetime
+
+
+def _newest_clock(record: Record, states: Mapping[str, EntityState]) -> str:
+    return max(o.clock for entity in record.entities for o in states[entity].applied)
+
+
+def pair_tasks(
+    records: Sequence[Record],
+    matches: Sequence[Match],
+    links: Links,
+    states: Mapping[str, EntityState],
+) -> list[Task]:
+    """One task per pair of records that some compared pair proposes, asked on the best pair.
+
+    None where an officer said "different", where he said "unsure" and nothing new has come since, or where a record is
+    deleted.
+    """
+    home = {entity: record for record in records for entity in record.entities}
+    closed = {pair_of(home[a].id, home[b].id) for a, b in links.cannot if a in home and b in home}
+    closed |= _parked(home, links, states)
+    best: dict[tuple[str, str], Match] = {}
+    for match in sorted(matches, key=lambda m: (-m.score, m.a, m.b)):
+        a, b = home.get(match.a), home.get(match.b)
+        if a is None or b is None or a.id == b.id or not match.proposed or a.deleted_at or b.deleted_at:
+            continue
+        pair = pair_of(a.id, b.id)
+        if pair not in closed:
+            best.setdefault(pair, match)
+    return [_pair_task(match, home, states) for _, match in sorted(best.items())]
+
+
+def _parked(
+    home: Mapping[str, Record], links: Links, states: Mapping[str, EntityState]
+) -> set[tuple[str, str]]:
+    parked: set[tuple[str, str]] = set()
+    for (a, b), judgement in links.unsure.items():
+        if a in home and b in home:
+            newest = max(_newest_clock(home[a], states), _newest_clock(home[b], states))
+            if newest <= judgement.clock:
+                parked.add(pair_of(home[a].id, home[b].id))
+    return parked
+
+
+def _pair_task(match: Match, home: Mapping[str, Record], states: Mapping[str, EntityState]) -> Task:
+    a, b = states[match.a], states[match.b]
+    worth = match.score * len(home[match.a].entities) * len(home[match.b].entities)
+    return Task(
+        id=derived_id("pair", a.register, a.anchor.id, b.anchor.id),
+        register=a.register,
+        kind="pair",
+        a_record=home[match.a].id,
+        b_record=home[match.b].id,
+        a_observation=a.anchor.id,
+        b_observation=b.anchor.id,
+        score=match.score,
+        worth=round(worth, 6),
+        features=match.features,
+        since=max(a.anchor.received_at, b.anchor.received_at),
+    )
+
+
+def contested_tasks(
+    records: Sequence[Record],
+    suspended: Sequence[Judgement],
+    entity_of: Mapping[str, str],
+    register: Register,
+) -> list[Task]:
+    """One task per "same" that is suspended because it would break a "different"."""
+    home = {entity: record.id for record in records for entity in record.entities}
+    tasks = []
+    for judgement in suspended:
+        a, b = home.get(entity_of.get(judgement.a, "")), home.get(entity_of.get(judgement.b, ""))
+        if a is None or b is None:
+            continue
+        tasks.append(
+            Task(
+                id=derived_id("contested", register.name, judgement.id),
+                register=register.name,
+                kind="contested",
+                a_record=a,
+                b_record=b,
+                a_observation=judgement.a,
+                b_observation=judgement.b,
+                score=1.0,
+                worth=2.0,
+                features={"judgement": judgement.id, "actor": judgement.actor, "reason": judgement.reason},
+                since=judgement.at,
+            )
+        )
+    return tasks
+
+
+def proposal_task(record: Record, proposal: Proposal) -> Task:
+    """The question whether a value that a report proposes (such as another position) should be taken."""
+    observation = proposal.said.observation
+    return Task(
+        id=derived_id("proposal", record.register, proposal.property, observation.id),
+        register=record.register,
+        kind="proposal",
+        a_record=record.id,
+        b_record=None,
+        a_observation=observation.id,
+        b_observation=None,
+        score=0.5,
+        worth=0.5,
+        features={
+            "property": proposal.property,
+            "proposed": proposal.said.statement.value,
+            "current": proposal.current,
+            "distance_m": None if proposal.distance_m is None else round(proposal.distance_m),
+        },
+        since=observation.received_at,
+    )
+
+
+def held_task(state: EntityState) -> Task:
+    """An offline chain that waits for a part which has not arrived; asked on the entity itself."""
+    held = sorted(o.id for o in state.observations if o.id in state.chain.held)
+    waiting = [o for o in state.observations if o.id in state.chain.held]
+    return Task(
+        id=derived_id("held", state.register, state.id),
+        register=state.register,
+        kind="held",
+        a_record=state.id,
+        b_record=None,
+        a_observation=held[0],
+        b_observation=None,
+        score=0.0,
+        worth=0.1,
+        features={"held": held},
+        since=min(o.received_at for o in waiting),
+    )

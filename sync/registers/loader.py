@@ -1,0 +1,231 @@
+"""Reads register files (TOML) into `Register`, naming every fault of a file at once. Must not guess a missing value."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from sync.registers.schema import (
+    CertainRule,
+    Matching,
+    NearRule,
+    Property,
+    PropertyType,
+    Register,
+    RegisterError,
+    Rule,
+    Sensitivity,
+)
+
+BUILTIN_DIR = Path(__file__).parent
+AUDIENCES = frozenset({"internal", "force", "mission", "unct", "ngo", "authority", "public"})
+# An entity property must be an XML name without a dot, not start with two underscores, and not be name or label.
+_NAME = re.compile(r"^(?!__)[A-Za-z_][\w-]*$")
+_REGISTER_KEYS = {
+    "name", "labels", "label_property", "sensitivity", "told_days", "trust", "seen_codes", "observed", "source",
+    "property", "matching",
+}  # fmt: skip
+_PROPERTY_KEYS = {
+    "name", "type", "list", "labels", "from", "source", "rule", "order", "no_statement", "moved_m", "export",
+    "sensitivity", "audiences",
+}  # fmt: skip
+_MATCHING_KEYS = {
+    "names", "aliases", "type", "group", "position", "area", "phone", "code", "words", "model", "review_from",
+    "link_from", "certain", "near",
+}  # fmt: skip
+
+
+class _Faults:
+    """Collects faults and offers typed look-ups that note a fault instead of raising."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def add(self, fault: str) -> None:
+        self.found.append(fault)
+
+    def unknown(self, where: str, table: Mapping[str, Any], known: set[str]) -> None:
+        for key in sorted(set(table) - known):
+            self.add(f"{where}: '{key}' is not a setting (known: {', '.join(sorted(known))})")
+
+    def get(self, where: str, table: Mapping[str, Any], key: str, kind: type, default: Any = None) -> Any:
+        value = table.get(key, default)
+        if value is None and default is None and key not in table:
+            self.add(f"{where}: '{key}' is missing")
+            return kind()
+        accepted = (int, float) if kind is float else kind
+        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+            self.add(f"{where}: '{key}' must be {_plain(kind)}, not {value!r}")
+            return kind()
+        return float(cast(float, value)) if kind is float else value
+
+    def texts(self, where: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.add(f"{where}: '{key}' must be a list of texts, not {value!r}")
+            return ()
+        return tuple(value)
+
+    def mapping(self, where: str, table: Mapping[str, Any], key: str) -> dict[str, str]:
+        value = table.get(key, {})
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            self.add(f"{where}: '{key}' must map names to texts, not {value!r}")
+            return {}
+        return dict(value)
+
+    def choice(self, where: str, value: str, allowed: tuple[str, ...]) -> None:
+        if value not in allowed:
+            self.add(f"{where}: '{value}' is not one of {', '.join(allowed)}")
+
+
+def _plain(kind: type) -> str:
+    return {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "a table"}[kind]
+
+
+def _labels(faults: _Faults, where: str, table: Mapping[str, Any]) -> dict[str, str]:
+    labels = faults.mapping(where, table, "labels")
+    for language in ("en", "fr"):
+        if not labels.get(language):
+            faults.add(f"{where}: 'labels' lacks {language}")
+    return labels
+
+
+def _questions(faults: _Faults, where: str, table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    given = table.get("from", {})
+    if not isinstance(given, dict):
+        faults.add(f"{where}: 'from' must map form ids to lists of questions")
+        return {}
+    return {str(form): faults.texts(f"{where} from", given, form) for form in given}
+
+
+def _property(faults: _Faults, table: Mapping[str, Any], sensitivity: Sensitivity) -> Property:
+    name = faults.get("property", table, "name", str)
+    where = f"property {name or '?'}"
+    faults.unknown(where, table, _PROPERTY_KEYS)
+    if not _NAME.match(name) or name.lower() in ("name", "label"):
+        faults.add(f"{where}: not a possible property name")
+    kind = faults.get(where, table, "type", str)
+    faults.choice(where, kind, get_args(PropertyType))
+    rule = faults.get(where, table, "rule", str)
+    faults.choice(where, rule, get_args(Rule))
+    own = faults.get(where, table, "sensitivity", str, sensitivity)
+    faults.choice(where, own, get_args(Sensitivity))
+    order = faults.texts(where, table, "order")
+    if rule == "service" and not order:
+        faults.add(f"{where}: rule 'service' needs 'order', best first")
+    if rule == "place" and kind != "geopoint":
+        faults.add(f"{where}: rule 'place' is for geopoints")
+    if kind in ("select_one", "select_multiple") and not table.get("list"):
+        faults.add(f"{where}: a select needs 'list'")
+    audiences = faults.texts(where, table, "audiences")
+    for audience in audiences:
+        faults.choice(f"{where} audiences", audience, tuple(sorted(AUDIENCES)))
+    return Property(
+        name=name, type=cast(PropertyType, kind), labels=_labels(faults, where, table), rule=cast(Rule, rule),
+        code_list=table.get("list"), questions=_questions(faults, where, table),
+        source_questions=faults.mapping(where, table, "source"), order=order,
+        no_statement=frozenset(faults.texts(where, table, "no_statement")),
+        moved_m=faults.get(where, table, "moved_m", float, 200.0), export=faults.get(where, table, "export", str, name),
+        sensitivity=cast(Sensitivity, own), audiences=frozenset(audiences),
+    )  # fmt: skip
+
+
+def _near(faults: _Faults, table: Mapping[str, Any]) -> NearRule:
+    where = "matching near"
+    faults.unknown(where, table, {"distance_m", "groups", "types"})
+    return NearRule(
+        faults.get(where, table, "distance_m", float),
+        frozenset(faults.texts(where, table, "groups")),
+        frozenset(faults.texts(where, table, "types")),
+    )
+
+
+def _certain(faults: _Faults, table: Mapping[str, Any]) -> CertainRule:
+    where = "matching certain"
+    faults.unknown(where, table, {"same_type", "equal_name", "distance_m"})
+    return CertainRule(
+        faults.get(where, table, "same_type", bool, False),
+        faults.get(where, table, "equal_name", bool),
+        faults.get(where, table, "distance_m", float),
+    )
+
+
+def _matching(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str, Property]) -> Matching:
+    where = "matching"
+    faults.unknown(where, table, _MATCHING_KEYS)
+    names, aliases = faults.texts(where, table, "names"), faults.texts(where, table, "aliases")
+    area = faults.texts(where, table, "area")
+    single = {key: table.get(key) for key in ("type", "group", "position", "phone", "code")}
+    for used in (*names, *aliases, *area, *[value for value in single.values() if value]):
+        if used not in properties:
+            faults.add(f"{where}: '{used}' is not a property of this register")
+    if not names:
+        faults.add(f"{where}: 'names' needs at least one property")
+    review_from = faults.get(where, table, "review_from", float)
+    link_from = faults.get(where, table, "link_from", float)
+    if not 0 < review_from < link_from <= 1:
+        faults.add(f"{where}: 0 < review_from < link_from <= 1 does not hold")
+    certain = table.get("certain")
+    return Matching(
+        names=names, aliases=aliases, area=area, words=faults.get(where, table, "words", str),
+        model=faults.get(where, table, "model", str), review_from=review_from, link_from=link_from,
+        certain=_certain(faults, certain) if isinstance(certain, dict) else None,
+        near=tuple(_near(faults, near) for near in table.get("near", [])), **single,
+    )  # fmt: skip
+
+
+def parse_register(text: str, source: str = "?") -> Register:
+    """The register that `text` (TOML) describes.
+
+    Raises `RegisterError` with every fault found: unknown or missing settings, wrong types, unknown rules, codes or
+    audiences, matching on properties that do not exist. `source` is the name used in the message.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RegisterError(source, [f"not TOML: {error}"]) from error
+    faults = _Faults()
+    faults.unknown("register", table, _REGISTER_KEYS)
+    name = faults.get("register", table, "name", str)
+    if not _NAME.match(name):
+        faults.add(f"register: '{name}' is not a possible list name")
+    sensitivity = faults.get("register", table, "sensitivity", str)
+    faults.choice("register", sensitivity, get_args(Sensitivity))
+    listed = [
+        _property(faults, item, sensitivity) for item in faults.get("register", table, "property", list)
+    ]
+    properties = {item.name: item for item in listed}
+    if len(properties) != len(listed):
+        faults.add("register: a property is named twice")
+    label_property = faults.get("register", table, "label_property", str)
+    if label_property not in properties:
+        faults.add(f"register: label_property '{label_property}' is not a property")
+    matching = table.get("matching")
+    register = Register(
+        name=name, labels=_labels(faults, "register", table), label_property=label_property, sensitivity=sensitivity,
+        properties=properties, observed=faults.mapping("register", table, "observed"),
+        source=faults.mapping("register", table, "source"),
+        seen_codes=frozenset(faults.texts("register", table, "seen_codes")) or frozenset({"observed"}),
+        told_days=faults.get("register", table, "told_days", float, 30.0), trust=faults.texts("register", table, "trust"),
+        matching=_matching(faults, matching, properties) if isinstance(matching, dict) else None,
+    )  # fmt: skip
+    if faults.found:
+        raise RegisterError(source, faults.found)
+    return register
+
+
+def load_registers(directory: Path = BUILTIN_DIR) -> dict[str, Register]:
+    """Every register file (`*.toml`) of `directory`, by name, in the order of their names.
+
+    Raises `RegisterError` for a faulty file and for two files that define one register.
+    """
+    registers: dict[str, Register] = {}
+    for path in sorted(directory.glob("*.toml")):
+        register = parse_register(path.read_text(encoding="utf-8"), path.name)
+        if register.name in registers:
+            raise RegisterError(path.name, [f"register '{register.name}' is defined twice"])
+        registers[register.name] = register
+    return registers
