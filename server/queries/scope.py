@@ -1,4 +1,4 @@
-"""The limit that every query for somebody takes, so that no page or API can forget it."""
+"""The limit that queries apply to what somebody may see. Made from an identity in services.identity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scope:
-    """sector_id None: the whole mission. own_actor_id: only what this actor sent. released_only: partners' releases."""
+    """The limit that queries apply. sector_id None: the whole mission. own_actor_id: only what this actor sent."""
 
     sector_id: int | None = None
     own_actor_id: int | None = None
