@@ -4,16 +4,54 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import and_, func, literal_column, or_, select
+from sqlalchemy import and_, exists, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from server.models import Attachment, Blob, Event, Fact, Submission
+from server.models import Assignment, Attachment, Blob, Event, Fact, Form, FormDuty, FormVersion, Post, Submission
 
 # Literals and not parameters: only so can the planner see that the partial indexes hold the answer.
 _STORED = Submission.disposition == literal_column("'stored'")
 _QUARANTINED = Submission.disposition == literal_column("'quarantined'")
+
+
+@dataclass(frozen=True, slots=True)
+class FormForIntake:
+    """What intake asks of a form: version_id is None when the report's version was never published; fillable by grant."""
+
+    form_id: int
+    state: str
+    published: bool
+    version_id: int | None
+    fillable: bool
+
+
+def form_for_intake(
+    session: Session, project_id: int, xml_form_id: str, version: str, actor_id: int | None, post_id: int | None
+) -> FormForIntake | None:
+    """The form, the report's version and whether duty or assignment lets this sender fill it: one statement per report.
+
+    The big columns of the version (XML, definition) are left where they are.
+    """
+    duty = exists().where(
+        FormDuty.project_id == Form.project_id, FormDuty.xml_form_id == Form.xml_form_id,
+        Post.type == FormDuty.post_type, Post.id == post_id, Post.closed_at.is_(None),
+    )
+    assigned = exists().where(
+        Assignment.actor_id == actor_id,
+        or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
+    )
+    row = session.execute(
+        select(Form.id, Form.state, Form.current_version_id, FormVersion.id, or_(duty, assigned))
+        .outerjoin(
+            FormVersion,
+            and_(FormVersion.form_id == Form.id, FormVersion.version == version, FormVersion.published_at.is_not(None)),
+        )
+        .where(Form.project_id == project_id, Form.xml_form_id == xml_form_id, Form.deleted_at.is_(None))
+    ).first()
+    return None if row is None else FormForIntake(row[0], row[1], row[2] is not None, row[3], bool(row[4]))
 
 
 def ensure_blob(session: Session, *, sha256: str, md5: str, size: int, stored_at: dt.datetime) -> None:
@@ -162,3 +200,30 @@ def roots_of(session: Session, keys: Collection[tuple[int, str, bool, str]]) -> 
         select(Submission, Fact).join(Fact, Fact.id == Submission.fact_id).where(_STORED, wanted).order_by(Submission.fact_id)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def version_sha256(session: Session, version_id: int) -> str | None:
+    """The hash of a form version's XML, by which its definition is cached."""
+    return session.scalar(select(FormVersion.sha256).where(FormVersion.id == version_id))
+
+
+def version_id_for(session: Session, project_id: int, xml_form_id: str, version: str, is_draft: bool) -> int | None:
+    """Key of the published version of that name, else of the current one; for test reports, of the draft."""
+    row = session.execute(
+        select(Form.draft_version_id, Form.current_version_id, FormVersion.id)
+        .outerjoin(
+            FormVersion,
+            and_(FormVersion.form_id == Form.id, FormVersion.version == version, FormVersion.published_at.is_not(None)),
+        )
+        .where(Form.project_id == project_id, Form.xml_form_id == xml_form_id)
+        .order_by(Form.deleted_at.is_not(None), Form.id.desc())
+    ).first()
+    if row is None:
+        return None
+    found: int | None = (row[0] or row[1]) if is_draft else (row[2] or row[1])
+    return found
+
+
+def fact_by_uuid(session: Session, uuid: str) -> Fact | None:
+    """The fact with that travelling id."""
+    return session.scalar(select(Fact).where(Fact.uuid == uuid))

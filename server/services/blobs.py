@@ -154,19 +154,19 @@ class BlobStore:
 
 
 class BlobWriter:
-    """A file in the making: hashes while it writes. Leaving the context without `commit` removes what was written."""
+    """A file in the making: hashes while it writes. `commit` keeps it; leaving the context otherwise throws it away."""
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self._size = 0
+        self._stored: StoredBlob | None = None
         with disk_problems():
             descriptor, name = tempfile.mkstemp(dir=store._spool)
         self._path = Path(name)
         self._file = os.fdopen(descriptor, "wb")
-        self._open = True
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray) -> None:
         """Appends bytes. Raises Problem disk_full."""
         with disk_problems():
             self._file.write(chunk)
@@ -174,27 +174,41 @@ class BlobWriter:
         self._md5.update(chunk)
         self._size += len(chunk)
 
-    def commit(self) -> StoredBlob:
-        """Makes the file durable under its hash. After this returns a power cut cannot lose it."""
-        stored = StoredBlob(self._sha256.hexdigest(), self._md5.hexdigest(), self._size)
+    def finish(self) -> None:
+        """No more bytes follow: closes the file, so that waiting for a decision holds no descriptor."""
         with disk_problems():
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
-            self._store._keep(self._path, stored)
-        self._open = False
-        return stored
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._sha256.hexdigest()
+
+    def commit(self) -> StoredBlob:
+        """Makes the file durable under its hash; after this a power cut cannot lose it. A second call changes nothing."""
+        if self._stored is None:
+            stored = StoredBlob(self._sha256.hexdigest(), self._md5.hexdigest(), self._size)
+            self.finish()
+            with disk_problems():
+                with open(self._path, "r+b") as file:
+                    os.fsync(file.fileno())
+                self._store._keep(self._path, stored)
+            self._stored = stored
+        return self._stored
+
+    def discard(self) -> None:
+        """Throws the file away unless it was committed."""
+        if self._stored is None:
+            # Closing flushes, and on a full disk that fails once more: the file is thrown away in any case.
+            with suppress(OSError):
+                self._file.close()
+            self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> BlobWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._open:
-            self._open = False
-            # Closing flushes, and on a full disk that fails once more: the file is thrown away in any case.
-            with suppress(OSError):
-                self._file.close()
-            self._path.unlink(missing_ok=True)
+        self.discard()
 
 
 def _sync_folder(folder: Path) -> None:

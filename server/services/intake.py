@@ -1,0 +1,331 @@
+"""The one way in for reports: decides stored, repeated or quarantined, writes facts and files in one transaction.
+
+Commits before it returns, so an answered report survives a kill. It never waits for validation, merging or summaries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from forms.submission import ParsedSubmission, SubmissionXmlError, derived_instance_id, expected_files, parse_submission
+from forms.xmlsafe import XmlRefused
+from server.models import Attachment, Fact, FormVersion, Submission
+from server.problems import Problem
+from server.queries import submissions as queries
+from server.queries.mission import server_id
+from server.services import blobs, journal, quarantine
+from server.services.documents import definition_by_version_id, pack, xml_of
+from server.services.identity import Identity, Verb
+from server.services.quarantine import accept, reject
+from server.services.uploads import Upload
+
+__all__ = ["Receipt", "Sender", "accept", "add_file", "receive", "reject", "xml_of"]
+
+STAFF = frozenset({"admin", "hq_officer", "officer"})
+# What may not stay among ordinary reports (rules C.1 and A.1): the marking and the answer that means it.
+_HELD_ANSWERS = {("un_class", "STRICTLY_CONFIDENTIAL"): "strictly_confidential", ("sensitivity", "severe"): "severe_sensitivity"}
+# How strict=1 answers what is quarantined otherwise: ODK Central's own refusals.
+_REFUSALS = {
+    "unknown_form": "not_found", "unknown_version": "no_form_version", "form_closed": "form_closed",
+    "same_id_other_content": "xml_conflict", "edit_id_taken": "edit_id_taken", "unknown_deprecated": "not_found",
+    "stale_edit": "stale_edit", "submission_deleted": "submission_deleted",
+}
+# No 0/O and 1/I: a receipt is read out over a radio.
+_RECEIPT_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends and how. post_id: the post a radio or paper report is entered for; else the identity's own post counts.
+
+    channel: openrosa | rest | radio | paper | field | import. identity None: the holder of a draft's test token.
+    """
+
+    identity: Identity | None
+    channel: str = "openrosa"
+    post_id: int | None = None
+    device_id: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a report. created is False when it was there already; reason is set in quarantine only."""
+
+    number: str
+    stored: bool
+    created: bool
+    reason: str | None
+    fact_id: int
+    instance_id: str
+    root_instance_id: str
+    xml_form_id: str
+
+    @property
+    def status(self) -> int:
+        """201 for a stored report, 202 for one in quarantine."""
+        return 201 if self.stored else 202
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """One report under way, with everything decided from its own bytes."""
+
+    project_id: int
+    parsed: ParsedSubmission
+    upload: Upload
+    sender: Sender
+    instance_id: str
+    strict: bool
+    draft: FormVersion | None
+
+    @property
+    def is_draft(self) -> bool:
+        return self.draft is not None
+
+    @property
+    def form_id(self) -> str:
+        return self.parsed.form_id
+
+    @property
+    def version(self) -> str:
+        return self.parsed.version or ""
+
+    @property
+    def post_id(self) -> int | None:
+        identity = self.sender.identity
+        return self.sender.post_id if self.sender.post_id is not None else identity.post_id if identity else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Where the report goes. same: it is there already; reason: why it is quarantined; root: the chain it belongs to."""
+
+    root: str
+    same: Submission | None = None
+    reason: str | None = None
+    current: str | None = None
+    version_id: int | None = None
+
+
+def receive(
+    session: Session, upload: Upload, *, project_id: int, sender: Sender, strict: bool = False, draft: FormVersion | None = None
+) -> Receipt:
+    """Takes one POST of a report: stores it, adds its files to what is there, or quarantines it. Commits.
+
+    Raises Problem xml_refused or unparseable (no report at all), missing_parameter (encrypted without instanceID),
+    not_allowed (known form, sender may not fill it: nothing is stored), disk_full; with strict=True also what Central
+    refuses instead of a quarantine.
+    """
+    parsed = _parse(upload.xml)
+    if parsed.instance_id is None and parsed.encrypted:
+        raise Problem("missing_parameter", field="instanceID")
+    instance_id = parsed.instance_id or derived_instance_id(parsed.canonical_hash)
+    arrival = _Arrival(project_id, parsed, upload, sender, instance_id, strict, draft)
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _take(session, arrival)
+        except IntegrityError:
+            # Somebody stored the same id, the same edit or (one in a billion) the same receipt just now: look again.
+            session.rollback()
+            if attempt == _ATTEMPTS - 1:
+                raise
+        except OperationalError as error:
+            session.rollback()
+            raise _as_problem(error) from error
+        except BaseException:
+            session.rollback()
+            raise
+    raise AssertionError("unreachable")
+
+
+def _parse(xml: bytes) -> ParsedSubmission:
+    try:
+        return parse_submission(xml)
+    except XmlRefused as error:
+        raise Problem("xml_refused", reason=str(error)) from error
+    except SubmissionXmlError as error:
+        raise Problem("unparseable", reason=str(error)) from error
+
+
+def _as_problem(error: OperationalError) -> Exception:
+    text = str(error.orig).lower()
+    if "disk is full" in text or "no space left" in text or "disk full" in text:
+        return Problem("disk_full")
+    if "locked" in text:
+        return Problem("unwell", reason="the database is busy")
+    return error
+
+
+def _take(session: Session, arrival: _Arrival) -> Receipt:
+    verdict = _judge(session, arrival)
+    if verdict.same is not None:
+        return _repeat(session, arrival, verdict.same, verdict.version_id)
+    if verdict.reason is not None and arrival.strict and verdict.reason in _REFUSALS:
+        raise Problem(_REFUSALS[verdict.reason], version=arrival.version, expected=verdict.current)
+    for copy in queries.quarantined(session, arrival.project_id, arrival.form_id, arrival.instance_id, arrival.is_draft):
+        if copy.canonical_hash != arrival.parsed.canonical_hash:
+            continue
+        decision = quarantine.decision_about(session, copy)
+        if decision is not None and decision.accepted is not None:
+            return _repeat(session, arrival, decision.accepted, verdict.version_id)
+        if decision is not None or verdict.reason is not None:
+            return _repeat(session, arrival, copy, verdict.version_id)
+        # The reason is gone (the version was published since): the report is stored and the copy settled with it.
+        return _settle(session, arrival, copy, verdict)
+    return _store(session, arrival, verdict)
+
+
+def _judge(session: Session, arrival: _Arrival) -> _Verdict:
+    identity, draft = arrival.sender.identity, arrival.draft
+    version_id = draft.id if draft is not None else None
+    reason: str | None = None
+    if draft is None:
+        form = queries.form_for_intake(
+            session, arrival.project_id, arrival.form_id, arrival.version, identity.actor_id if identity else None,
+            identity.post_id if identity else None,
+        )
+        if form is None or not form.published:
+            return _Verdict(arrival.instance_id, reason="unknown_form")
+        if not _may_send(identity, form.fillable):
+            raise Problem("not_allowed")
+        version_id = form.version_id
+        reason = "form_closed" if form.state == "closed" else "unknown_version" if version_id is None else None
+    return replace(_place(session, arrival, reason), version_id=version_id)
+
+
+def _may_send(identity: Identity | None, fillable: bool) -> bool:
+    if identity is None:
+        return False
+    return fillable or (identity.role in STAFF and identity.may(Verb.SUBMISSION_CREATE))
+
+
+def _place(session: Session, arrival: _Arrival, reason: str | None) -> _Verdict:
+    """Looks at what is there under this id and under the id that an edit replaces."""
+    own, replaced = arrival.instance_id, arrival.parsed.deprecated_id
+    there = queries.stored(
+        session, arrival.project_id, arrival.form_id, [own] if replaced is None else [own, replaced], arrival.is_draft
+    )
+    same, parent = there.get(own), there.get(replaced) if replaced is not None else None
+    about = same or parent
+    if about is not None and quarantine.is_deleted(session, about):
+        return _Verdict(about.root_instance_id, reason="submission_deleted")
+    if same is not None:
+        if same.canonical_hash == arrival.parsed.canonical_hash:
+            return _Verdict(same.root_instance_id, same=same)
+        return _Verdict(own, reason="edit_id_taken" if replaced else "same_id_other_content")
+    reason = reason or _held(arrival.parsed)
+    if replaced is None or reason is not None:
+        return _Verdict(parent.root_instance_id if parent else own, reason=reason)
+    if parent is None:
+        return _Verdict(own, reason="unknown_deprecated")
+    versions = queries.chain(session, arrival.project_id, arrival.form_id, parent.root_instance_id, arrival.is_draft)
+    if versions[-1].fact_id != parent.fact_id:
+        return _Verdict(parent.root_instance_id, reason="stale_edit", current=versions[-1].instance_id)
+    return _Verdict(parent.root_instance_id)
+
+
+def _held(parsed: ParsedSubmission) -> str | None:
+    for (question, answer), reason in _HELD_ANSWERS.items():
+        for element in parsed.root.iter(question, f"{{*}}{question}"):
+            if (element.text or "").strip() == answer:
+                return reason
+    return None
+
+
+def _store(session: Session, arrival: _Arrival, verdict: _Verdict) -> Receipt:
+    identity, sender = arrival.sender.identity, arrival.sender
+    origin = server_id(session)
+    xml_sha256 = hashlib.sha256(arrival.upload.xml).hexdigest()
+    fact = journal.append(
+        session, kind="submission", payload_sha256=xml_sha256, server_id=origin,
+        actor_id=identity.actor_id if identity else None, actor_name=identity.name if identity else None,
+    )
+    row = Submission(
+        fact_id=fact.id, project_id=arrival.project_id, xml_form_id=arrival.form_id, form_version=arrival.version,
+        is_draft=arrival.is_draft, instance_id=arrival.instance_id, root_instance_id=verdict.root,
+        deprecated_id=arrival.parsed.deprecated_id, instance_name=arrival.parsed.instance_name,
+        canonical_hash=arrival.parsed.canonical_hash, xml=pack(arrival.upload.xml), xml_sha256=xml_sha256,
+        encrypted=arrival.parsed.encrypted, disposition="quarantined" if verdict.reason else "stored", reason=verdict.reason,
+        receipt=_new_receipt(), channel=sender.channel, submitter_id=identity.actor_id if identity else None,
+        post_id=arrival.post_id, device_id=sender.device_id, user_agent=sender.user_agent,
+    )
+    session.add(row)
+    _add_files(session, arrival, row, fact, verdict.version_id)
+    if verdict.reason is None:
+        quarantine.take_up(session, row)
+    receipt = _receipt(row, created=True)
+    session.commit()
+    return receipt
+
+
+def _settle(session: Session, arrival: _Arrival, copy: Submission, verdict: _Verdict) -> Receipt:
+    accepted = quarantine.settle(session, copy, root=verdict.root)
+    receipt = _receipt(accepted, created=True)
+    session.commit()
+    return _repeat(session, arrival, accepted, verdict.version_id) if arrival.upload.files else receipt
+
+
+def _repeat(session: Session, arrival: _Arrival, row: Submission, version_id: int | None) -> Receipt:
+    """The report is there: only files that are new, or other than before, are added."""
+    receipt = _receipt(row, created=False)
+    if arrival.upload.files:
+        known = {each.name: each.blob_sha256 for each in queries.attachments(session, [row.fact_id])}
+        fresh = [file for file in arrival.upload.files if known.get(file.name) != file.writer.sha256]
+        if fresh:
+            fact = session.get_one(Fact, row.fact_id)
+            _add_files(session, replace(arrival, upload=Upload(arrival.upload.xml, fresh)), row, fact, version_id)
+            session.commit()
+    return receipt
+
+
+def _add_files(session: Session, arrival: _Arrival, row: Submission, fact: Fact, version_id: int | None) -> None:
+    if not arrival.upload.files:
+        return
+    identity = arrival.sender.identity
+    definition = definition_by_version_id(session, version_id)
+    expected = None if definition is None else set(expected_files(arrival.parsed, definition))
+    session.flush()
+    for file in arrival.upload.files:
+        stored = file.writer.commit()
+        blobs.record(session, stored)
+        arrived = journal.append(
+            session, kind="attachment", payload_sha256=stored.sha256, server_id=fact.server_id,
+            actor_id=identity.actor_id if identity else None, actor_name=identity.name if identity else None,
+        )
+        session.add(Attachment(
+            fact_id=arrived.id, submission_fact_id=row.fact_id, name=file.name, blob_sha256=stored.sha256,
+            content_type=file.content_type, expected=expected is None or file.name in expected,
+        ))
+
+
+def add_file(
+    session: Session, row: Submission, name: str, content_type: str, store: blobs.BlobStore, data: bytes, identity: Identity
+) -> None:
+    """Adds or replaces one file of a stored version outside a POST of the whole report (REST). The caller commits."""
+    sender = Sender(identity, channel="rest")
+    with Upload(b"") as upload:
+        upload.add(store, name, data, content_type)
+        fact = session.get_one(Fact, row.fact_id)
+        parsed = parse_submission(xml_of(row))
+        arrival = _Arrival(row.project_id, parsed, upload, sender, row.instance_id, False, None)
+        form = queries.form_for_intake(session, row.project_id, row.xml_form_id, row.form_version, None, None)
+        _add_files(session, arrival, row, fact, form.version_id if form else None)
+
+
+def _receipt(row: Submission, created: bool) -> Receipt:
+    return Receipt(
+        row.receipt, row.disposition == "stored", created, row.reason, row.fact_id, row.instance_id, row.root_instance_id,
+        row.xml_form_id,
+    )
+
+
+def _new_receipt() -> str:
+    signs = [secrets.choice(_RECEIPT_SIGNS) for _ in range(6)]
+    return f"{''.join(signs[:3])}-{''.join(signs[3:])}"
