@@ -222,7 +222,9 @@ def test_form_without_settings_needs_a_form_id() -> None:
 
 
 def test_missing_version_is_a_warning() -> None:
-    finding = only(survey("text | a | A").replace("| version |", "| style |").replace("| f | 1 |", "| f | pages |"), "missing-version")
+    text = survey("text | a | A").replace("| version |", "| style |").replace("| f | 1 |", "| f | pages |")
+
+    finding = only(text, "missing-version")
 
     assert finding.level == "warning"
 

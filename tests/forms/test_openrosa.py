@@ -103,7 +103,7 @@ def test_control_character_in_a_title_does_not_break_the_list() -> None:
     ],
 )
 def test_entry_that_would_make_the_list_unreadable_is_refused(fault: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="address|hash|lacks|MD5"):
+    with pytest.raises(ValueError, match=r"address|hash|lacks|MD5"):
         openrosa.form_list([entry(**fault)])
 
 
@@ -148,7 +148,7 @@ def test_entity_list_carries_type_and_integrity_address(kind: str) -> None:
     ],
 )
 def test_manifest_that_a_phone_would_drop_is_refused(entries: list[ManifestEntry]) -> None:
-    with pytest.raises(ValueError, match="twice|integrity|kind|lacks"):
+    with pytest.raises(ValueError, match=r"twice|integrity|kind|lacks"):
         openrosa.manifest(entries)
 
 
@@ -231,7 +231,7 @@ def test_settings_never_hold_a_password() -> None:
     ],
 )
 def test_settings_that_collect_would_not_obey_are_refused(fault: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="address|mode"):
+    with pytest.raises(ValueError, match=r"address|mode"):
         openrosa.collect_settings(**{"server_url": BASE, "project_name": "P", **fault})
 
 
