@@ -38,6 +38,8 @@ CATALOGUE: dict[str, Kind] = {
         Kind(401.2, "not_authenticated", "Could not authenticate with the provided credentials.", "Log in again."),
         Kind(403.1, "not_allowed", "The authentication you provided does not have rights to perform that action.", "Ask the administrator for the right."),
         Kind(403.91, "read_only_account", "This account may look but no longer change anything.", "Ask the administrator, or use the account of the incoming unit."),
+        Kind(403.92, "password_change_due", "The password was given by somebody else and must be changed first.", "Choose your own password."),
+        Kind(403.93, "branch_refused", "An account of branch {branch} cannot have the role {role}: intelligence and CIMIC stay apart.", "Give it the role partner, which reads what is released."),
         Kind(404.1, "not_found", "Could not find the resource you were looking for.", "Check the address."),
         Kind(404.2, "no_api_version", "Expected an API version (eg /v1) at the start of the request URL.", "Begin the address with /v1."),
         Kind(404.3, "wrong_api_version", "Unexpected an API version (accepts: 1) (got: {got}).", "Begin the address with /v1."),
@@ -80,11 +82,15 @@ class Problem(Exception):
 
     @property
     def message(self) -> str:
-        return self.kind.message.format_map(_Lenient(self.details))
+        return self.fill(self.kind.message)
 
     @property
     def advice(self) -> str:
-        return self.kind.advice.format_map(_Lenient(self.details))
+        return self.fill(self.kind.advice)
+
+    def fill(self, template: str) -> str:
+        """A (translated) template of the catalogue with this problem's details put in."""
+        return template.format_map(_Lenient(self.details))
 
     def as_dict(self) -> dict[str, Any]:
         """Central's JSON shape: message, code, details (only when there are any)."""

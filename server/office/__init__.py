@@ -1,14 +1,25 @@
-"""Door: officers' pages, and whatever no other door answers."""
+"""Door: officers' pages, and whatever no other door answers.
+
+Each module holds one noun's pages as `blueprint`; a new one is added to PAGES and, if officers should find it, to
+`navigation.SECTIONS`. Look and words are in templates/ (base.html, macros.html) and static/css/fieldpost.css.
+"""
 
 from __future__ import annotations
 
 from flask import Flask, Response
 
+from server.office import account, layout, login
+from server.office.refusals import render_problem as _render
 from server.problems import Problem
+
+PAGES = (login, account)
 
 
 def register(app: Flask) -> None:
     """Adds this door's routes to the app."""
+    layout.install(app)
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)
 
 
 def answers(path: str) -> bool:
@@ -17,5 +28,5 @@ def answers(path: str) -> bool:
 
 
 def render_problem(problem: Problem) -> Response:
-    """The problem in this door's own form."""
-    return Response(problem.message, status=problem.status, mimetype="text/plain")
+    """The problem in this door's own form: a page, a fragment for htmx, JSON for scripts, or the way to the log-in."""
+    return _render(problem)
