@@ -60,10 +60,20 @@ def _check() -> None:
         return
     verbs: frozenset[Verb] | None = getattr(view, "fieldpost_verbs", None)
     who = identity()
-    if verbs is None or not who.may(*verbs):
+    if verbs is None or not who.may(*verbs) or not _in_own_project(who):
         raise Problem("not_allowed")
+    # One's own account (log-out, password, language) stays open to accounts that may do nothing else.
+    own = Verb.OWN_ACCOUNT in verbs
+    if who.must_change_password and not own:
+        raise Problem("password_change_due")
     if request.method not in {"GET", "HEAD", "OPTIONS"}:
-        if who.read_only:
+        if who.read_only and not own:
             raise Problem("read_only_account")
         if who.how == "cookie":
             authentication.check_csrf(request, who)
+
+
+def _in_own_project(who: Identity) -> bool:
+    # A device's key is good for one project; views need not think of it.
+    named = (request.view_args or {}).get("project_id", (request.view_args or {}).get("pid"))
+    return who.project_id is None or named is None or str(named) == str(who.project_id)

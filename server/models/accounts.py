@@ -27,7 +27,8 @@ class Actor(Model):
 class User(Model):
     """A person with a password. role: see services.identity.ROLES; branch: the staff branch ("9", "3", "2", "civ", ...).
 
-    email is stored folded to lower case. sector_id null means the whole mission. A read-only account may look, not act.
+    email is stored folded to lower case. sector_id null means the whole mission. A read-only account may look, not act;
+    a locked one cannot log in. audience: for a partner, which releases it reads (code list `audience`).
     """
 
     __tablename__ = "users"
@@ -41,6 +42,8 @@ class User(Model):
     organisation: Mapped[str | None] = mapped_column(String(255))
     language: Mapped[str] = mapped_column(String(5), default="en")
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    audience: Mapped[str | None] = mapped_column(String(20))
+    locked_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     read_only_from: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     last_login_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 

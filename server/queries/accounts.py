@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from server.models import Actor, AppUser, LoginAttempt, LoginSession, User
+from server.models import Actor, AppUser, LoginAttempt, LoginSession, Sector, User
 
 
 def user_by_email(session: Session, email: str) -> tuple[User, Actor] | None:
-    """The live user with this e-mail address (any case), with its actor."""
+    """The user with this e-mail address (any case) with its actor, unless the account is locked or deleted."""
     row = session.execute(
         select(User, Actor).join(Actor, Actor.id == User.actor_id)
-        .where(User.email == email.strip().lower(), Actor.deleted_at.is_(None))
+        .where(User.email == email.strip().lower(), Actor.deleted_at.is_(None), User.locked_at.is_(None))
     ).first()
     return None if row is None else (row[0], row[1])
 
 
 def user_by_actor(session: Session, actor_id: int) -> tuple[User, Actor] | None:
-    """The live user behind an actor id."""
+    """The user behind an actor id, unless the account is locked or deleted: who may act."""
+    row = session.execute(
+        select(User, Actor).join(Actor, Actor.id == User.actor_id)
+        .where(User.actor_id == actor_id, Actor.deleted_at.is_(None), User.locked_at.is_(None))
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+def user_account(session: Session, actor_id: int) -> tuple[User, Actor] | None:
+    """The account of an actor id, a locked one too: what administrators work on."""
     row = session.execute(
         select(User, Actor).join(Actor, Actor.id == User.actor_id).where(User.actor_id == actor_id, Actor.deleted_at.is_(None))
     ).first()
@@ -54,14 +64,54 @@ def delete_sessions_of(session: Session, actor_id: int) -> None:
     session.execute(delete(LoginSession).where(LoginSession.actor_id == actor_id))
 
 
-def failed_attempts(session: Session, email: str, address: str, since: dt.datetime) -> tuple[int, int]:
-    """How many log-ins failed since then: for this e-mail, and from this address."""
+def failed_attempts(session: Session, email: str, address: str, since: dt.datetime) -> tuple[int, int, int]:
+    """How many log-ins failed since then: of this address for this e-mail, for the e-mail, of the address."""
     count = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.at > since)
-    by_email = session.scalar(count.where(LoginAttempt.email == email)) or 0
-    by_address = session.scalar(count.where(LoginAttempt.address == address)) or 0
-    return by_email, by_address
+    by_email, by_address = LoginAttempt.email == email, LoginAttempt.address == address
+    return (
+        session.scalar(count.where(by_email, by_address)) or 0,
+        session.scalar(count.where(by_email)) or 0,
+        session.scalar(count.where(by_address)) or 0,
+    )
 
 
-def forget_attempts(session: Session, email: str, before: dt.datetime) -> None:
-    """Drops the failed log-ins of this e-mail and all older than `before`; the caller commits."""
-    session.execute(delete(LoginAttempt).where((LoginAttempt.email == email) | (LoginAttempt.at < before)))
+def forget_attempts(session: Session, email: str, address: str, before: dt.datetime) -> None:
+    """Drops the failed log-ins of this e-mail from this address and all older than `before`; the caller commits."""
+    pair = (LoginAttempt.email == email) & (LoginAttempt.address == address)
+    session.execute(delete(LoginAttempt).where(pair | (LoginAttempt.at < before)))
+
+
+def forget_all_attempts(session: Session, email: str) -> None:
+    """Drops every failed log-in of this e-mail (its password was set anew); the caller commits."""
+    session.execute(delete(LoginAttempt).where(LoginAttempt.email == email))
+
+
+def reap_sessions(session: Session, now: dt.datetime) -> None:
+    """Drops sessions that have run out; the caller commits."""
+    session.execute(delete(LoginSession).where(LoginSession.expires_at <= now))
+
+
+def users(session: Session, search: str = "") -> Sequence[tuple[User, Actor, Sector | None]]:
+    """All live users by name with their sector; `search` looks into name and e-mail."""
+    statement = (
+        select(User, Actor, Sector).join(Actor, Actor.id == User.actor_id).outerjoin(Sector, Sector.id == User.sector_id)
+        .where(Actor.deleted_at.is_(None)).order_by(func.lower(Actor.display_name), Actor.id)
+    )
+    if search:
+        statement = statement.where(
+            Actor.display_name.icontains(search, autoescape=True) | User.email.icontains(search, autoescape=True)
+        )
+    return [(row[0], row[1], row[2]) for row in session.execute(statement)]
+
+
+def email_taken(session: Session, email: str) -> bool:
+    """Whether any account has the address, a deleted one included (its e-mail is freed at deletion)."""
+    return session.scalar(select(User.actor_id).where(User.email == email)) is not None
+
+
+def administrators(session: Session) -> int:
+    """How many administrators can log in now."""
+    return session.scalar(
+        select(func.count()).select_from(User).join(Actor, Actor.id == User.actor_id)
+        .where(User.role == "admin", Actor.deleted_at.is_(None), User.read_only_from.is_(None), User.locked_at.is_(None))
+    ) or 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.models import Actor, AppUser, Post
@@ -47,3 +48,8 @@ def device(session: Session, actor_id: int) -> Device | None:
         .outerjoin(Post, Post.id == AppUser.post_id).where(AppUser.actor_id == actor_id, Actor.deleted_at.is_(None))
     ).first()
     return None if row is None else Device(row[0], row[1], row[2], None)
+
+
+def note_seen(session: Session, actor_id: int, instant: dt.datetime) -> None:
+    """Writes when the device called last; the caller commits."""
+    session.execute(update(AppUser).where(AppUser.actor_id == actor_id).values(last_seen_at=instant))

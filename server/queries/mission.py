@@ -137,6 +137,11 @@ def code_items(session: Session, list_name: str) -> Sequence[CodeItem]:
     ).all()
 
 
+def all_code_items(session: Session) -> dict[tuple[str, str], CodeItem]:
+    """Every code of every list by (list, code)."""
+    return {(item.list_name, item.code): item for item in session.scalars(select(CodeItem))}
+
+
 def code_lists(session: Session) -> dict[str, int]:
     """The names of all code lists with how many codes each has."""
     rows = session.execute(select(CodeItem.list_name, func.count()).group_by(CodeItem.list_name).order_by(CodeItem.list_name))

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scope:
-    """The limit that queries apply. sector_id None: the whole mission. own_actor_id: only what this actor sent."""
+    """The limit that queries apply. sector_id None: the whole mission. own_actor_id: only what this actor sent.
+
+    audiences: with released_only, the audiences whose releases may be read.
+    """
 
     sector_id: int | None = None
     own_actor_id: int | None = None
     released_only: bool = False
+    audiences: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Proves who is asking: passwords (argon2id), sessions, app-user tokens, CSRF. Turns a request into an Identity."""
+"""Proves who is asking: log-ins and their limits, sessions, app-user tokens, CSRF. Turns a request into an Identity."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ import hmac
 import re
 import secrets
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from server.config import Settings
 from server.extensions import db
 from server.models import Actor, LoginAttempt, LoginSession, User
 from server.problems import Problem
-from server.queries import accounts
+from server.queries import accounts, mission
+from server.services import devices_seen
+from server.services.audits import audit
 from server.services.identity import APP_USER_VERBS, ROLES, Identity
 from server.services.journal import now
+from server.services.passwords import NOBODY, hash_password, verify_password
+
+__all__ = ["hash_password", "verify_password"]
 
 SESSION_COOKIE = "fieldpost"
+LOGIN_COOKIE = "fieldpost_login"
 SESSION_LIFE = dt.timedelta(hours=24)
 ATTEMPT_WINDOW = dt.timedelta(minutes=15)
-MAX_BY_EMAIL, MAX_BY_ADDRESS = 8, 40
+# Failures in the window: of one address for one account; for one account from everywhere (so that a stranger cannot
+# lock an officer out with a handful of requests); of one address for all accounts.
+MAX_PAIR, MAX_BY_EMAIL, MAX_BY_ADDRESS = 8, 30, 40
 TOKEN = re.compile(r"[A-Za-z0-9!$]{64}")
 _KEY_PATH = re.compile(r"^/v1/key/([^/]+)(/|$)")
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def new_token() -> str:
@@ -42,45 +47,40 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def hash_password(password: str) -> str:
-    """argon2id hash (19 MiB, 2 passes: OWASP's minimum). Raises Problem invalid_input for a password under 10 characters."""
-    if len(password) < 10:
-        raise Problem("invalid_input", reason="The password has fewer than 10 characters.")
-    return _hasher.hash(password)
-
-
-def verify_password(stored: str, password: str) -> bool:
-    """Whether the password fits the stored hash; a damaged hash fits nothing."""
-    try:
-        return _hasher.verify(stored, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-_NO_SUCH_USER = _hasher.hash(secrets.token_hex(16))
-
-
 def log_in(session: Session, email: str, password: str, address: str, kind: str) -> tuple[str, LoginSession]:
-    """Checks the password and opens a session ("api" or "page"); returns its token and row, and commits.
+    """Checks the password and opens a new session ("api" or "page"); returns its token and row, and commits.
 
-    Raises Problem not_authenticated, or too_many_attempts after 8 failures for the e-mail or 40 from the address in
-    15 minutes.
+    Raises Problem not_authenticated, or too_many_attempts once the limits of failed log-ins are reached.
     """
-    email, instant = email.strip().lower(), now()
-    by_email, by_address = accounts.failed_attempts(session, email, address, instant - ATTEMPT_WINDOW)
-    if by_email >= MAX_BY_EMAIL or by_address >= MAX_BY_ADDRESS:
+    user, actor = check_password(session, email, password, address)
+    user.last_login_at = now()
+    accounts.reap_sessions(session, now())
+    token, row = open_session(session, actor.id, kind)
+    audit(session, user_identity(user, actor, "login"), "user.session.create", f"actor/{actor.id}", {"kind": kind})
+    session.commit()
+    return token, row
+
+
+def check_password(session: Session, email: str, password: str, address: str) -> tuple[User, Actor]:
+    """The user behind e-mail and password. Every failure counts, whichever door it came through (form, API, Basic)."""
+    email, address, instant = _storable(email.strip().lower(), 320), _storable(address, 64), now()
+    pair, by_email, by_address = accounts.failed_attempts(session, email, address, instant - ATTEMPT_WINDOW)
+    if pair >= MAX_PAIR or by_email >= MAX_BY_EMAIL or by_address >= MAX_BY_ADDRESS:
         raise Problem("too_many_attempts", seconds=int(ATTEMPT_WINDOW.total_seconds()))
     found = accounts.user_by_email(session, email)
     # The hash is computed for unknown addresses as well, so that timing does not tell which ones exist.
-    if not verify_password(found[0].password_hash if found else _NO_SUCH_USER, password) or found is None:
+    if not verify_password(found[0].password_hash if found else NOBODY, password) or found is None:
         session.add(LoginAttempt(email=email, address=address, at=instant))
         session.commit()
         raise Problem("not_authenticated")
-    accounts.forget_attempts(session, email, instant - dt.timedelta(hours=1))
-    found[0].last_login_at = instant
-    token, row = open_session(session, found[1].id, kind)
-    session.commit()
-    return token, row
+    if pair:
+        accounts.forget_attempts(session, email, address, instant - dt.timedelta(hours=1))
+    return found
+
+
+def _storable(text: str, limit: int) -> str:
+    # PostgreSQL refuses NUL and no database stores lone surrogates; such an address belongs to nobody anyway.
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:limit]
 
 
 def open_session(session: Session, actor_id: int, kind: str) -> tuple[str, LoginSession]:
@@ -94,14 +94,40 @@ def open_session(session: Session, actor_id: int, kind: str) -> tuple[str, Login
     return token, row
 
 
-def user_identity(user: User, actor: Actor, how: str, csrf: str | None = None) -> Identity:
-    """The identity of a user, with the verbs of the role."""
+def log_out(session: Session, request: Request) -> None:
+    """Ends the session of this request's cookie or bearer token, and commits."""
+    token = request.cookies.get(SESSION_COOKIE) or request.headers.get("Authorization", "").partition(" ")[2].strip()
+    accounts.delete_session(session, token_hash(token))
+    session.commit()
+
+
+def set_session_cookie(response: Response, request: Request, token: str) -> None:
+    """Hands the page session to the browser: not for scripts, not for other sites' posts, on https only over https."""
+    response.set_cookie(
+        SESSION_COOKIE, token, max_age=int(SESSION_LIFE.total_seconds()), httponly=True, samesite="Lax",
+        secure=request.is_secure, path="/",
+    )
+
+
+def clear_session_cookie(response: Response, request: Request) -> None:
+    """Takes the cookie away at log-out."""
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="Lax", secure=request.is_secure)
+
+
+def user_identity(user: User, actor: Actor, how: str, csrf: str | None = None, *, undivided: bool = False) -> Identity:
+    """The identity of a user, with the verbs of the role. undivided: see Identity."""
     return Identity(
         actor_id=actor.id, name=actor.display_name, type="user", role=user.role, how=how, verbs=ROLES[user.role],
         sector_id=user.sector_id, post_id=user.post_id, email=user.email, language=user.language, csrf=csrf,
         read_only=user.read_only_from is not None and user.read_only_from <= now(),
-        must_change_password=user.must_change_password,
+        must_change_password=user.must_change_password, audience=user.audience, undivided=undivided,
     )
+
+
+def _identity(session: Session, found: tuple[User, Actor], how: str, csrf: str | None = None) -> Identity:
+    user, actor = found
+    undivided = user.role == "officer" and user.sector_id is None and not mission.sectors(session)
+    return user_identity(user, actor, how, csrf, undivided=undivided)
 
 
 def identify(request: Request, settings: Settings) -> Identity | None:
@@ -118,9 +144,10 @@ def identify(request: Request, settings: Settings) -> Identity | None:
     header = request.headers.get("Authorization", "")
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() == "bearer":
-        return _by_session(session, credentials.strip(), "api", "bearer")
+        return _by_bearer(session, credentials.strip())
     if scheme.lower() == "basic":
         return _by_basic(session, request, credentials)
+    # The API takes no cookie: another site's page could send it along.
     if request.path.startswith("/v1/"):
         return None
     cookie = request.cookies.get(SESSION_COOKIE)
@@ -134,24 +161,25 @@ def _by_key(session: Session, token: str) -> Identity:
     if found is None or found[0].revoked_at is not None or found[1].deleted_at is not None:
         raise Problem("not_allowed")
     app_user, actor = found
+    devices_seen.note(session, app_user)
     return Identity(
         actor_id=actor.id, name=actor.display_name, type="field_key", role="app_user", how="key", verbs=APP_USER_VERBS,
         post_id=app_user.post_id, project_id=app_user.project_id,
     )
 
 
-def _by_session(session: Session, token: str, kind: str, how: str) -> Identity:
-    row = accounts.live_session(session, token_hash(token), kind, now())
+def _by_bearer(session: Session, token: str) -> Identity:
+    row = accounts.live_session(session, token_hash(token), "api", now())
     found = accounts.user_by_actor(session, row.actor_id) if row else None
     if row is None or found is None:
         raise Problem("not_authenticated")
-    return user_identity(*found, how=how, csrf=row.csrf)
+    return _identity(session, found, "bearer", row.csrf)
 
 
 def _by_cookie(session: Session, token: str) -> Identity | None:
     row = accounts.live_session(session, token_hash(token), "page", now())
     found = accounts.user_by_actor(session, row.actor_id) if row else None
-    return user_identity(*found, how="cookie", csrf=row.csrf) if row and found else None
+    return _identity(session, found, "cookie", row.csrf) if row and found else None
 
 
 def _by_basic(session: Session, request: Request, credentials: str) -> Identity:
@@ -162,14 +190,44 @@ def _by_basic(session: Session, request: Request, credentials: str) -> Identity:
         email, _, password = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Problem("not_authenticated") from error
-    found = accounts.user_by_email(session, email)
-    if not verify_password(found[0].password_hash if found else _NO_SUCH_USER, password) or found is None:
-        raise Problem("not_authenticated")
-    return user_identity(*found, how="basic")
+    found = check_password(session, email, password, request.remote_addr or "")
+    return _identity(session, found, "basic")
 
 
 def check_csrf(request: Request, who: Identity) -> None:
     """A changing request with a page cookie must carry the session's CSRF token (form field or header). Else 400.91."""
+    _same(who.csrf or "", request)
+
+
+def login_form_token(request: Request, settings: Settings) -> tuple[str, str]:
+    """For the log-in form, where there is no session yet: (cookie value, token for the field `csrf_token`).
+
+    Without it another site could log a visitor in under the attacker's account. The cookie is kept while it is good, so
+    two open tabs both work.
+    """
+    cookie = request.cookies.get(LOGIN_COOKIE, "")
+    if not re.fullmatch(r"[0-9a-f]{64}", cookie):
+        cookie = secrets.token_hex(32)
+    return cookie, _login_mac(cookie, settings)
+
+
+def set_login_cookie(response: Response, request: Request, cookie: str) -> None:
+    """Sets the cookie that belongs to a log-in form."""
+    response.set_cookie(LOGIN_COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path="/")
+
+
+def check_login_form(request: Request, settings: Settings) -> None:
+    """The log-in form must come from a page of this server. Raises Problem csrf_failed."""
+    cookie = request.cookies.get(LOGIN_COOKIE, "")
+    _same(_login_mac(cookie, settings) if cookie else "", request)
+
+
+def _login_mac(cookie: str, settings: Settings) -> str:
+    text = b"log-in form\x00" + cookie.encode("utf-8", "surrogateescape")
+    return hmac.new(settings.secret_key.encode(), text, hashlib.sha256).hexdigest()
+
+
+def _same(expected: str, request: Request) -> None:
     sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
-    if not who.csrf or not hmac.compare_digest(sent.encode(), who.csrf.encode()):
+    if not expected or not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), expected.encode()):
         raise Problem("csrf_failed")

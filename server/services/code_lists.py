@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterator
 from importlib import resources
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.models import CodeItem
@@ -35,7 +34,7 @@ def seed_code_lists(session: Session) -> tuple[int, int]:
 
     The mission's own codes and the labels it changed (mission_own) are left alone.
     """
-    known = {(item.list_name, item.code): item for item in session.scalars(select(CodeItem))}
+    known = queries.all_code_items(session)
     added = changed = 0
     for sort, row in enumerate(shipped()):
         wanted = {

@@ -5,7 +5,6 @@ A token is shown to whoever may manage devices and is stored only as hash and se
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -168,14 +167,6 @@ def device_base_url(settings: Settings, request_root: str) -> str:
         if found:
             return f"{parts.scheme}://{found}" + (f":{parts.port}" if parts.port else "")
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def mark_seen(app_user: AppUser, instant: dt.datetime) -> bool:
-    """Notes that the device called; True when the note is worth a commit (at most every five minutes)."""
-    if app_user.last_seen_at is not None and instant - app_user.last_seen_at < dt.timedelta(minutes=5):
-        return False
-    app_user.last_seen_at = instant
-    return True
 
 
 def _device(session: Session, actor_id: int) -> queries.Device:

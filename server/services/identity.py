@@ -73,9 +73,25 @@ CENTRAL_ROLES: dict[str, str | None] = {
 }
 
 
+# What a reader of an audience sees: releases to it and to every wider audience. Releases to NGOs are meant for UN
+# agencies and the mission's civilian parts too; the military component and local authorities stand beside that line.
+AUDIENCE_READS: dict[str, tuple[str, ...]] = {
+    "force": ("force", "public"),
+    "mission": ("mission", "unct", "ngo", "public"),
+    "unct": ("unct", "ngo", "public"),
+    "ngo": ("ngo", "public"),
+    "authority": ("authority", "public"),
+    "public": ("public",),
+}
+DEFAULT_AUDIENCE = "ngo"
+
+
 @dataclass(frozen=True)
 class Identity:
-    """An authenticated actor. how: "bearer" | "basic" | "digest" | "cookie" | "key" | "system"."""
+    """An authenticated actor. how: "bearer" | "basic" | "digest" | "cookie" | "key" | "system".
+
+    undivided: the mission has no sectors yet, so an officer without one is not limited.
+    """
 
     actor_id: int
     name: str
@@ -88,9 +104,11 @@ class Identity:
     project_id: int | None = None
     email: str | None = None
     language: str = "en"
+    audience: str | None = None
     csrf: str | None = None
     read_only: bool = False
     must_change_password: bool = False
+    undivided: bool = False
 
     def may(self, *verbs: Verb) -> bool:
         """True if at least one of the verbs is granted."""
@@ -100,10 +118,10 @@ class Identity:
     def scope(self) -> Scope:
         """Officers and observers see their sector; collectors and app users what they sent; partners releases only."""
         if self.role == "partner":
-            return Scope(sector_id=None, released_only=True)
+            return Scope(released_only=True, audiences=AUDIENCE_READS.get(self.audience or DEFAULT_AUDIENCE, ("public",)))
         if self.role in {"collector", "observer", "app_user"}:
             return Scope(sector_id=self.sector_id, own_actor_id=self.actor_id)
-        if self.role == "officer":
+        if self.role == "officer" and not (self.undivided and self.sector_id is None):
             # An officer without a sector sees nothing rather than everything; 0 is no sector's id.
             return Scope(sector_id=self.sector_id or 0)
         return Scope()
