@@ -24,11 +24,11 @@ class MergeStore(Protocol):
     Nothing here judges: what is written is what was given, and reads give it back.
     """
 
-    def report_version(self, source: str) -> tuple[str, str] | None:
-        """The version of the report `source` that is folded in, or None."""
+    def report_version(self, key: str) -> tuple[str, str] | None:
+        """The version of the report that is folded in; None when there is none, or when only current ones are handed in."""
 
-    def put_report(self, report: Report) -> list[EntityKey]:
-        """Replaces what an older version of the report said; returns the entities that it spoke of before."""
+    def put_reports(self, reports: Sequence[Report]) -> list[EntityKey]:
+        """Replaces what older versions of the reports said; returns the entities that those spoke of."""
 
     def put_event(self, event: EventFact) -> bool:
         """Keeps an event; False when it was there already."""
@@ -51,26 +51,26 @@ class MergeStore(Protocol):
     def retractions(self, event_ids: Collection[str]) -> list[Retraction]:
         """Every retraction of these events, and of those retractions, and so on."""
 
-    def put_face(self, register: str, entity_id: str, face: Face | None, keys: Iterable[str]) -> None:
-        """Files the face of an entity under its blocking keys, in place of what was filed before."""
+    def put_faces(self, register: str, faces: Mapping[str, tuple[Face | None, Iterable[str]]]) -> None:
+        """Files the faces of entities under their blocking keys, in place of what was filed before."""
 
-    def faces_with_keys(self, register: str, keys: Collection[str]) -> list[Face]:
-        """The faces filed under any of these keys."""
+    def faces_with_keys(self, register: str, keys: Collection[str]) -> dict[str, list[Face]]:
+        """The faces filed under each of these keys."""
 
     def matches(self, register: str, entity_ids: Collection[str]) -> list[Match]:
         """The compared pairs in which one of these entities takes part."""
 
-    def put_matches(self, register: str, entity_id: str, matches: Sequence[Match]) -> None:
-        """Replaces all compared pairs of one entity."""
+    def put_matches(self, register: str, entity_ids: Collection[str], matches: Sequence[Match]) -> None:
+        """Replaces all compared pairs in which one of these entities takes part."""
 
     def members(self, register: str, entity_ids: Collection[str]) -> set[str]:
         """These entities and all that share a record with one of them now."""
 
-    def put_component(
+    def put_results(
         self,
         register: str,
         states: Mapping[str, EntityState],
         records: Sequence[Record],
         tasks: Sequence[Task],
     ) -> None:
-        """Replaces the records and tasks of a component: `states` are all its entities, with or without a record."""
+        """Replaces the records and tasks of whole components: `states` are all their entities, with or without a record."""

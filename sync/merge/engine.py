@@ -26,7 +26,7 @@ from sync.merge.judgements import Links, Pair, in_force, links, pair_of, standin
 from sync.merge.matching import DIGITS, Match, match
 from sync.merge.records import EntityState, Record, make_record
 from sync.merge.review import Task, contested_tasks, held_task, pair_tasks, proposal_task
-from sync.registers import Register, plain_register
+from sync.registers import Matching, Register, plain_register
 from sync.store import EntityKey, MergeStore
 
 # A compared pair below this probability is not kept: average linkage counts it as 0 anyway.
@@ -49,13 +49,15 @@ class Engine:
 
         Returns every entity whose record may have changed.
         """
-        reported: set[EntityKey] = set()
+        reports: dict[str, Report] = {}
         events: list[EventFact] = []
         for fact in facts:
-            if isinstance(fact, Report):
-                reported |= self._take_report(fact)
-            elif self.store.put_event(fact):
-                events.append(fact)
+            if not isinstance(fact, Report):
+                if self.store.put_event(fact):
+                    events.append(fact)
+            elif fact.key not in reports or reports[fact.key].version <= fact.version:
+                reports[fact.key] = fact
+        reported = self._take_reports(list(reports.values()))
         touched = set(reported)
         for event in events:
             touched |= self._subjects(event)
@@ -66,12 +68,14 @@ class Engine:
             changed |= {(name, entity) for entity in self._refresh(self.register(name), dirty, fresh)}
         return changed
 
-    def _take_report(self, report: Report) -> set[EntityKey]:
-        known = self.store.report_version(report.source)
-        if known is not None and known >= report.version:
-            return set()
-        touched = set(self.store.put_report(report))
-        return touched | {(o.register, o.entity_id) for o in report.observations}
+    def _take_reports(self, reports: Sequence[Report]) -> set[EntityKey]:
+        new = []
+        for report in reports:
+            known = self.store.report_version(report.key)
+            if known is None or known < report.version:
+                new.append(report)
+        touched = set(self.store.put_reports(new))
+        return touched | {(o.register, o.entity_id) for report in new for o in report.observations}
 
     def _subjects(self, event: EventFact) -> set[EntityKey]:
         """The entities that an event speaks of; an event that has not arrived yet, or an unknown thing, gives none."""
@@ -88,13 +92,16 @@ class Engine:
         if register.matching is not None:
             for old in self.store.matches(register.name, fresh):
                 seeds |= {old.a, old.b}
-            states = self._states(register, fresh)
-            for entity_id in sorted(fresh):
-                self._compare(register, states[entity_id])
+            self._compare(register, register.matching, self._states(register, fresh))
         whole = self._reach(register, seeds)
         work = Work(register, self.store, self._states(register, whole))
+        records: list[Record] = []
+        tasks: list[Task] = []
         for part in work.parts():
-            self.store.put_component(register.name, *work.results(part))
+            made, asked = work.results(part)
+            records += made
+            tasks += asked
+        self.store.put_results(register.name, work.states, records, tasks)
         return whole
 
     def _states(self, register: Register, entity_ids: Iterable[str]) -> dict[str, EntityState]:
@@ -106,17 +113,23 @@ class Engine:
             for entity, operations in found.items()
         }
 
-    def _compare(self, register: Register, state: EntityState) -> None:
-        """Files the entity's face anew and compares it with everything that shares a key."""
-        matching = register.matching
-        face = face_of(state.id, state.applied, register) if state.exists else None
-        self.store.put_face(register.name, state.id, face, own_keys(face) if face else ())
-        found: list[Match] = []
-        if face is not None and matching is not None:
-            others = self.store.faces_with_keys(register.name, search_keys(face))
-            compared = (match(face, other, matching) for other in others if other.id != face.id)
-            found = [m for m in compared if m.proposed or m.score >= KEEP_FROM]
-        self.store.put_matches(register.name, state.id, found)
+    def _compare(self, register: Register, matching: Matching, states: Mapping[str, EntityState]) -> None:
+        """Files the faces of entities anew and compares each with everything that shares a key."""
+        faces = {e: face_of(e, s.applied, register) if s.exists else None for e, s in states.items()}
+        filed = {e: (face, own_keys(face) if face else frozenset[str]()) for e, face in faces.items()}
+        self.store.put_faces(register.name, filed)
+        wanted = {e: search_keys(face) for e, face in faces.items() if face}
+        index = self.store.faces_with_keys(register.name, sorted(frozenset[str]().union(*wanted.values())))
+        found: dict[Pair, Match] = {}
+        for entity_id, keys in wanted.items():
+            face = faces[entity_id]
+            others = {other.id: other for key in keys for other in index.get(key, ())}
+            for other in others.values():
+                pair = pair_of(entity_id, other.id)
+                if face is not None and other.id != entity_id and pair not in found:
+                    found[pair] = match(face, other, matching)
+        kept = [m for _, m in sorted(found.items()) if m.proposed or m.score >= KEEP_FROM]
+        self.store.put_matches(register.name, list(states), kept)
 
     def _reach(self, register: Register, seeds: set[str]) -> set[str]:
         """The entities that compared pairs or judgements (retracted ones too) connect with the seeds."""
@@ -172,8 +185,8 @@ class Work:
         a, b = self.entity_of.get(judgement.a), self.entity_of.get(judgement.b)
         return pair_of(a, b) if a and b and a != b else None
 
-    def results(self, part: Sequence[str]) -> tuple[dict[str, EntityState], list[Record], list[Task]]:
-        """The entities, records and tasks of one component."""
+    def results(self, part: Sequence[str]) -> tuple[list[Record], list[Task]]:
+        """The records and tasks of one component."""
         inside = set(part)
         states = {entity: self.states[entity] for entity in part}
         alive = [entity for entity in part if states[entity].exists]
@@ -184,7 +197,7 @@ class Work:
         tasks += contested_tasks(records, found.suspended, self.entity_of, self.register)
         tasks += [proposal_task(r, p) for r in records if not r.deleted_at for p in r.proposals]
         tasks += [held_task(s) for s in states.values() if s.chain.held]
-        return states, records, tasks
+        return records, tasks
 
     def _clusters(self, alive: Sequence[str], near: Sequence[Match], found: Links) -> list[tuple[str, ...]]:
         matching = self.register.matching

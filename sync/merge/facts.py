@@ -81,12 +81,14 @@ class Observation:
 class Report:
     """Everything one version of a report (or one import row, or one API write) says; replaces older versions of it.
 
-    `version` is (clock, instanceID) of that version: the highest one stands, whatever arrives when.
+    `key` names the report on every server. `version` is (clock, instanceID) of that version: the highest one stands,
+    whatever arrives when. `fact_id` is this server's number of the original.
     """
 
-    source: str
+    key: str
     version: tuple[str, str]
     observations: tuple[Observation, ...]
+    fact_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

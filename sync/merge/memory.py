@@ -30,12 +30,15 @@ class MemoryStore:
     _matches: dict[EntityKey, dict[str, Match]] = field(default_factory=dict)
     _home: dict[EntityKey, str] = field(default_factory=dict)
 
-    def report_version(self, source: str) -> tuple[str, str] | None:
-        known = self.reports.get(source)
+    def report_version(self, key: str) -> tuple[str, str] | None:
+        known = self.reports.get(key)
         return known.version if known else None
 
-    def put_report(self, report: Report) -> list[EntityKey]:
-        old = self.reports.get(report.source)
+    def put_reports(self, reports: Sequence[Report]) -> list[EntityKey]:
+        return [key for report in reports for key in self._put_report(report)]
+
+    def _put_report(self, report: Report) -> list[EntityKey]:
+        old = self.reports.get(report.key)
         touched = []
         for observation in old.observations if old else ():
             key = (observation.register, observation.entity_id)
@@ -46,7 +49,7 @@ class MemoryStore:
             key = (observation.register, observation.entity_id)
             self._by_entity.setdefault(key, {})[observation.id] = observation
             self._by_id[observation.id] = key
-        self.reports[report.source] = report
+        self.reports[report.key] = report
         return touched
 
     def put_event(self, event: EventFact) -> bool:
@@ -91,32 +94,34 @@ class MemoryStore:
             wanted = {e.id for e in new}
         return list(found.values())
 
-    def put_face(self, register: str, entity_id: str, face: Face | None, keys: Iterable[str]) -> None:
-        entity = (register, entity_id)
-        for key in self._filed.pop(entity, frozenset()):
-            self._index[(register, key)].discard(entity_id)
-        self._faces.pop(entity, None)
-        if face is not None:
-            self._faces[entity] = face
-            self._filed[entity] = frozenset(keys)
-            for key in self._filed[entity]:
-                self._index.setdefault((register, key), set()).add(entity_id)
+    def put_faces(self, register: str, faces: Mapping[str, tuple[Face | None, Iterable[str]]]) -> None:
+        for entity_id, (face, keys) in faces.items():
+            entity = (register, entity_id)
+            for key in self._filed.pop(entity, frozenset()):
+                self._index[(register, key)].discard(entity_id)
+            self._faces.pop(entity, None)
+            if face is not None:
+                self._faces[entity] = face
+                self._filed[entity] = frozenset(keys)
+                for key in self._filed[entity]:
+                    self._index.setdefault((register, key), set()).add(entity_id)
 
-    def faces_with_keys(self, register: str, keys: Collection[str]) -> list[Face]:
-        found = {entity for key in keys for entity in self._index.get((register, key), ())}
-        return [self._faces[(register, entity)] for entity in sorted(found)]
+    def faces_with_keys(self, register: str, keys: Collection[str]) -> dict[str, list[Face]]:
+        return {
+            k: [self._faces[(register, e)] for e in sorted(self._index.get((register, k), ()))] for k in keys
+        }
 
     def matches(self, register: str, entity_ids: Collection[str]) -> list[Match]:
         found = {(m.a, m.b): m for e in entity_ids for m in self._matches.get((register, e), {}).values()}
         return list(found.values())
 
-    def put_matches(self, register: str, entity_id: str, matches: Sequence[Match]) -> None:
-        for other in self._matches.pop((register, entity_id), {}):
-            self._matches[(register, other)].pop(entity_id, None)
+    def put_matches(self, register: str, entity_ids: Collection[str], matches: Sequence[Match]) -> None:
+        for entity_id in entity_ids:
+            for other in self._matches.pop((register, entity_id), {}):
+                self._matches.get((register, other), {}).pop(entity_id, None)
         for match in matches:
-            other = match.b if match.a == entity_id else match.a
-            self._matches.setdefault((register, entity_id), {})[other] = match
-            self._matches.setdefault((register, other), {})[entity_id] = match
+            self._matches.setdefault((register, match.a), {})[match.b] = match
+            self._matches.setdefault((register, match.b), {})[match.a] = match
 
     def members(self, register: str, entity_ids: Collection[str]) -> set[str]:
         homes = {self._home[(register, e)] for e in entity_ids if (register, e) in self._home}
@@ -125,7 +130,7 @@ class MemoryStore:
             found.update(self.records[(register, home)].entities)
         return found
 
-    def put_component(
+    def put_results(
         self,
         register: str,
         states: Mapping[str, EntityState],

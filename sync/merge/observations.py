@@ -26,11 +26,12 @@ UNIT_QUESTION, ROLE_QUESTION, SENSITIVITY_QUESTION = "reporting_unit", "reporter
 class ReportContext:
     """What the server knows of a report beside its answers.
 
-    `source` is the root instanceID and `clock`, `received_at` and `fact_id` are the original's, so that an edit changes
+    `key` names the report among all forms; `source` is its root instanceID. `clock`, `received_at` and `fact_id` are the original's, so that an edit changes
     neither the order nor the ids; `version` is (clock, instanceID) of the version read. `zone` is the mission's.
     """
 
     form_id: str
+    key: str
     source: str
     version: tuple[str, str]
     clock: str
@@ -115,7 +116,7 @@ def observations(
         for operation in operations
         if operation.action != "none"
     ]
-    return Report(context.source, context.version, tuple(made))
+    return Report(context.key, context.version, tuple(made), context.fact_id)
 
 
 def _observation(
@@ -127,7 +128,7 @@ def _observation(
     place = "/".join((operation.path, *map(str, operation.indices)))
     action: Action = "create" if operation.action == "none" else operation.action
     return Observation(
-        id=derived_id(context.source, place, operation.dataset, operation.entity_id),
+        id=derived_id(context.key, place, operation.dataset, operation.entity_id),
         register=operation.dataset,
         entity_id=operation.entity_id,
         action=action,

@@ -152,9 +152,9 @@ def test_nothing_is_lost_and_nothing_invented(facts: list[Fact]) -> None:
     latest: dict[str, Report] = {}
     for fact in facts:
         if isinstance(fact, Report) and (
-            fact.source not in latest or latest[fact.source].version < fact.version
+            fact.key not in latest or latest[fact.key].version < fact.version
         ):
-            latest[fact.source] = fact
+            latest[fact.key] = fact
     observations = [o for r in latest.values() for o in r.observations]
     assert sorted(e for r in records.values() for e in r.entities) == sorted(
         {o.entity_id for o in observations}
