@@ -8,6 +8,7 @@ from server.models.registers import (
     BlockingKey,
     CandidatePair,
     Entity,
+    EventTarget,
     Observation,
     Record,
     Release,
@@ -17,7 +18,7 @@ from server.models.submissions import Attachment, Blob, Submission, SubmissionSu
 
 __all__ = [
     "Actor", "AppUser", "Area", "Assignment", "Attachment", "Audit", "Blob", "Block", "BlockingKey",
-    "CandidatePair", "CodeItem", "Dataset", "DatasetProperty", "Entity", "Event", "Fact", "Form",
+    "CandidatePair", "CodeItem", "Dataset", "DatasetProperty", "Entity", "Event", "EventTarget", "Fact", "Form",
     "FormAttachment", "FormDuty", "FormVersion", "LoginAttempt", "LoginSession", "MissionSetting",
     "Observation", "PendingFact", "Post", "Project", "Record", "Release", "ReturnPlan", "ReviewTask", "Seal",
     "Sector", "Submission", "SubmissionSummary", "Unit", "User",

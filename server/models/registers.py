@@ -80,6 +80,14 @@ class Observation(Model):
     __table_args__ = (Index("ix_observations_entity", "project_id", "dataset", "entity_id"),)
 
 
+class EventTarget(Model):
+    """What a folded event speaks of, for look-up: observations (JUDGE), an event (RETRACT), "list/entity" (PIN, CHOOSE, ...)."""
+
+    __tablename__ = "event_targets"
+    target: Mapped[str] = mapped_column(String(300), primary_key=True)
+    fact_id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+
+
 class BlockingKey(Model):
     """A blocking key of an entity: two entities that share one are compared."""
 
