@@ -41,6 +41,7 @@ __all__ = [
     "text_in",
 ]
 
+XFORMS = "http://www.w3.org/2002/xforms"
 MAX_DEPTH = 200
 """Deepest nesting of a form's XML; ODK's own tools draw about ten groups in groups."""
 
@@ -75,7 +76,7 @@ def parse(xml: bytes) -> FormDefinition:
         languages=itext.languages,
         default_language=itext.default,
         root=local_name(root),
-        namespace=etree.QName(root).namespace,
+        namespace=_namespace(root),
         namespaces={prefix or "": uri for prefix, uri in html.nsmap.items()},
         has_meta=any(local_name(child) == "meta" for child in root),
         public_key=submission.get("base64RsaPublicKey") if submission is not None else None,
@@ -115,6 +116,12 @@ def _primary_root(model: etree._Element) -> etree._Element:
     if instance is None or len(instance) == 0:
         raise FormXmlError("The form has no primary instance: its first <instance> is missing or empty.")
     return instance[0]
+
+
+def _namespace(root: etree._Element) -> str | None:
+    """The answers' own namespace; XForms' is only inherited from the document around them."""
+    namespace = etree.QName(root).namespace
+    return None if namespace == XFORMS else namespace
 
 
 def _version(root: etree._Element) -> str | None:

@@ -3,7 +3,7 @@
 A node that is not relevant counts as absent, as ODK's clients treat it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Final
 
 from lxml import etree
@@ -16,12 +16,16 @@ Rows = Sequence[Mapping[str, str]]
 
 
 class Node:
-    """One element or attribute of the answers. `path` is relative to the root ("" for the root itself)."""
+    """One element or attribute of the answers. `path` is relative to the root ("" for the root itself).
 
-    __slots__ = ("_named", "attributes", "children", "name", "parent", "path", "relevant", "text")
+    `tag` is the name with its namespace as lxml writes it, for putting the XML together again.
+    """
+
+    __slots__ = ("_named", "attributes", "children", "name", "parent", "path", "relevant", "tag", "text")
 
     def __init__(self, name: str, text: str, parent: "Node | None", path: str) -> None:
         self.name = name
+        self.tag = name
         self.text = text
         self.parent = parent
         self.path = path
@@ -200,19 +204,21 @@ def tree_of(root: etree._Element) -> Node:
 def _node(element: etree._Element, parent: Node | None, path: str) -> Node:
     text = "" if len(element) else str(element.text or "")
     node = Node(local_name(element), text, parent, path)
+    node.tag = str(element.tag)
     for key, value in element.attrib.items():
         name = plain(str(key))
-        node.attributes[name] = Node(name, str(value), node, f"{path}/@{name}")
+        attribute = Node(name, str(value), node, f"{path}/@{name}")
+        attribute.tag = str(key)
+        node.attributes[name] = attribute
     return node
 
 
-def indices_of(node: Node, repeats: Iterable[str]) -> tuple[int, ...]:
+def indices_of(node: Node, repeats: Container[str]) -> tuple[int, ...]:
     """Positions, from 1, of the repeat instances around (and including) a node, outermost first."""
-    known = frozenset(repeats)
     found: list[int] = []
     each: Node | None = node
     while each is not None and each.parent is not None:
-        if each.path in known:
+        if each.path in repeats:
             found.append(position_of(each))
         each = each.parent
     return tuple(reversed(found))
