@@ -19,6 +19,8 @@ def init() -> None:
     """
     with database() as (session, settings):
         change = schema.upgrade(db.engine)
+        if change.after is None:  # no revision shipped yet
+            db.create_all()
         done = mission.initialise(session)
         click.echo(f"data directory: {settings.data_dir}")
         click.echo(f"database: {db.engine.url.render_as_string()} ({'brought to' if change.changed else 'at'} {change.after})")
