@@ -1,0 +1,121 @@
+"""The returns board: per post and month who sent the return, late or not at all; one return in detail; waiving it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from flask import Blueprint, Response, flash, render_template, request
+from flask_babel import format_date
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from server.extensions import db
+from server.gate import allow, identity
+from server.office.layout import back_to, zone
+from server.problems import Problem
+from server.services import returns
+from server.services.identity import Verb
+from sync.returns import Cell, Month, State
+
+blueprint = Blueprint("returns", __name__)
+# Shape and colour of a state (a badge's class): ok, warn, bad, info, idle.
+MARKS: dict[State, str] = {
+    "not_due": "idle", "due": "idle", "received": "ok", "nil": "ok", "late": "warn", "late_in_transit": "info",
+    "missing": "bad", "superseded": "idle", "waived": "idle", "handover": "idle",
+}  # fmt: skip
+
+
+@blueprint.app_template_filter("month")
+def month_name(day: dt.date) -> str:
+    """The month of a day in the reader's language, such as "October 2026"."""
+    return str(format_date(day, "LLLL yyyy"))
+
+
+@blueprint.app_template_filter("month_short")
+def month_short(day: dt.date) -> str:
+    """The month of a day in few letters, such as "Oct 26"."""
+    return str(format_date(day, "LLL yy"))
+
+
+@blueprint.app_template_filter("deadline")
+def deadline(instant: dt.datetime) -> str:
+    """The last minute before the instant, in its own zone (mission time): "5 Nov 2026, 23:59"."""
+    last = instant - dt.timedelta(minutes=1)
+    return f"{format_date(last.date(), 'd MMM yyyy')}, {last:%H:%M}"
+
+
+def _session() -> Session:
+    return db.session()
+
+
+def _month(period: str | None) -> Month:
+    if not period:
+        return returns.last_owed(zone())
+    try:
+        return Month.parse(period)
+    except ValueError as error:
+        raise Problem("not_found") from error
+
+
+def state_label(cell: Cell) -> str:
+    """The state in the reader's language."""
+    if cell.state == "late" and not cell.arrived:
+        return _("Overdue")
+    return _label(cell.state)
+
+
+def _label(state: State) -> str:
+    return {
+        "not_due": _("Not due yet"), "due": _("Due"), "received": _("Received"), "nil": _("Nil return"), "late": _("Late"),
+        "late_in_transit": _("Late in transit"), "missing": _("Missing"), "superseded": _("Superseded"),
+        "waived": _("Waived"), "handover": _("Handover"),
+    }[state]
+
+
+@blueprint.get("/returns")
+@blueprint.get("/returns/<period>")
+@allow(Verb.RETURN_READ)
+def board(period: str | None = None) -> str:
+    """The board of a month (the last one owed when none is named) with the five months before it."""
+    month = _month(period or request.args.get("month"))
+    shown = returns.boards(_session(), identity(), zone(), month)
+    return render_template(
+        "returns/board.html", boards=shown, month=month, previous=month.plus(-1), following=month.plus(1),
+        latest=returns.last_owed(zone()), marks=MARKS, label=_label, state_label=state_label,
+    )
+
+
+@blueprint.get("/returns/<period>/<path:xml_form_id>/<int:post_id>")
+@allow(Verb.RETURN_READ)
+def detail(period: str, xml_form_id: str, post_id: int) -> str:
+    """One return: the report in force, those it superseded, the clocks, and the waiver."""
+    month = _month(period)
+    found, row = returns.one(_session(), identity(), zone(), xml_form_id, post_id, month)
+    return render_template(
+        "returns/detail.html", board=found, row=row, cell=row.cells[-1], month=month, marks=MARKS, state_label=state_label,
+        due=row.terms.due(month), missing=row.terms.missing(month), frozen=row.terms.frozen(month),
+    )
+
+
+@blueprint.post("/returns/<period>/<path:xml_form_id>/<int:post_id>/waive")
+@allow(Verb.RETURN_WAIVE)
+def waive(period: str, xml_form_id: str, post_id: int) -> Response:
+    """This return is not owed; the reason is kept with the decision."""
+    month = _month(period)
+    returns.waive(_session(), identity(), zone(), xml_form_id, post_id, month, request.form.get("reason", ""))
+    flash(_("The return is waived. You can take that back on its page."), "ok")
+    return _back(month)
+
+
+@blueprint.post("/returns/<period>/<path:xml_form_id>/<int:post_id>/unwaive")
+@allow(Verb.RETURN_WAIVE)
+def unwaive(period: str, xml_form_id: str, post_id: int) -> Response:
+    """Takes the waiver back: the return is owed again."""
+    month = _month(period)
+    returns.unwaive(_session(), identity(), zone(), xml_form_id, post_id, month)
+    flash(_("The waiver is taken back; the return is owed again."), "ok")
+    return _back(month)
+
+
+def _back(month: Month) -> Response:
+    return back_to("returns.board", period=str(month))

@@ -1,0 +1,77 @@
+"""Queries of the returns board: who owes (posts of a plan's type with their units), what came, what was waived."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from server.models import Event, Fact, Form, FormVersion, Post, ReturnPlan, Sector, SubmissionSummary, Unit
+
+PostRow = tuple[Post, Unit | None, Sector | None]
+
+
+def monthly_plans(session: Session) -> Sequence[ReturnPlan]:
+    """Which types of post owe which form each month."""
+    statement = select(ReturnPlan).where(ReturnPlan.rhythm == "monthly").order_by(ReturnPlan.xml_form_id, ReturnPlan.post_type)
+    return session.scalars(statement).all()
+
+
+def owing_posts(
+    session: Session, post_types: Collection[str], sector_id: int | None, post_id: int | None = None,
+) -> list[PostRow]:
+    """Posts of these types with unit and sector, closed ones too, by sector and code; narrowed to one sector or one post."""
+    statement = (
+        select(Post, Unit, Sector).outerjoin(Unit, Unit.code == Post.unit_code).outerjoin(Sector, Sector.id == Post.sector_id)
+        .where(Post.type.in_(post_types)).order_by(Sector.code, Post.code)
+    )
+    if sector_id is not None:
+        statement = statement.where(Post.sector_id == sector_id)
+    if post_id is not None:
+        statement = statement.where(Post.id == post_id)
+    return [(post, unit, sector) for post, unit, sector in session.execute(statement)]
+
+
+def post_row(session: Session, post_id: int) -> PostRow | None:
+    """One post with its unit and sector."""
+    row = session.execute(
+        select(Post, Unit, Sector).outerjoin(Unit, Unit.code == Post.unit_code)
+        .outerjoin(Sector, Sector.id == Post.sector_id).where(Post.id == post_id)
+    ).first()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def deliveries(
+    session: Session, project_id: int, xml_form_id: str, periods: Collection[str], unit_codes: Collection[str],
+    post_ids: Collection[int],
+) -> Sequence[SubmissionSummary]:
+    """The reports that came for these periods from these units or posts; deleted, rejected and test ones do not count."""
+    ours: list[ColumnElement[bool]] = [SubmissionSummary.unit.in_(unit_codes), SubmissionSummary.post_id.in_(post_ids)]
+    return session.scalars(
+        select(SubmissionSummary).where(
+            SubmissionSummary.project_id == project_id, SubmissionSummary.xml_form_id == xml_form_id,
+            SubmissionSummary.period.in_(periods), SubmissionSummary.is_draft.is_(False), SubmissionSummary.deleted_at.is_(None),
+            or_(SubmissionSummary.review_state.is_(None), SubmissionSummary.review_state != "rejected"), or_(*ours),
+        ).order_by(SubmissionSummary.received_at)
+    ).all()
+
+
+def events_about(session: Session, type: str, subjects: Collection[str]) -> list[tuple[Fact, Event]]:
+    """Events of this type about these subjects, in the order of the hybrid clock."""
+    if not subjects:
+        return []
+    rows = session.execute(
+        select(Fact, Event).join(Event, Event.fact_id == Fact.id)
+        .where(Event.type == type, Event.subject.in_(subjects)).order_by(Fact.hlc)
+    )
+    return [(fact, event) for fact, event in rows]
+
+
+def form_title(session: Session, project_id: int, xml_form_id: str) -> str:
+    """The title of the form's published version, or its id when it is not published."""
+    title = session.scalar(
+        select(FormVersion.title).join(Form, Form.current_version_id == FormVersion.id)
+        .where(Form.project_id == project_id, Form.xml_form_id == xml_form_id)
+    )
+    return title or xml_form_id

@@ -1,0 +1,203 @@
+"""The returns board: which post owes what for a month, what came on time, late or not at all; and waiving a return.
+
+States are computed by sync.returns whenever the board is shown, from reports and WAIVE events; nothing is stored twice.
+Statistics are those of the freeze day once it has passed; what changed later is counted as a revision (rule C.7).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from server.models import Post, ReturnPlan, Sector, SubmissionSummary, Unit
+from server.problems import Problem
+from server.queries import mission, returns
+from server.services import entries
+from server.services.identity import Identity, Verb
+from server.services.journal import now, record_event
+from sync.returns import Cell, Delivery, Month, Owner, Tally, Terms, Waiver, assess, tally
+
+MONTHS_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Row:
+    """One post of the board with its unit and one cell per month; a cell is None where nothing was ever owed."""
+
+    post: Post
+    unit: Unit | None
+    sector: Sector | None
+    terms: Terms
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The board of one form. `tally` is of the chosen (last) month, at the freeze once `frozen`; `late_changes` came after."""
+
+    xml_form_id: str
+    title: str
+    month: Month
+    months: tuple[Month, ...]
+    rows: tuple[Row, ...]
+    tally: Tally
+    rates: tuple[float | None, ...]
+    terms: Terms
+    frozen: bool
+    late_changes: int
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What was read for a board: reports by (post id, period), waivers by subject."""
+
+    came: Mapping[tuple[int, str], list[Delivery]]
+    waivers: Mapping[str, Waiver]
+
+
+def subject(xml_form_id: str, post_code: str, month: Month) -> str:
+    """What a WAIVE event speaks of: form, post and month."""
+    return f"{xml_form_id}/{post_code}/{month}"
+
+
+def boards(session: Session, identity: Identity, zone: ZoneInfo, month: Month, project_id: int = 1) -> list[Board]:
+    """One board per form that somebody in this actor's sight owes, ending with `month`; empty without return plans."""
+    plans = returns.monthly_plans(session)
+    by_form: dict[str, list[ReturnPlan]] = {}
+    for plan in plans:
+        by_form.setdefault(plan.xml_form_id, []).append(plan)
+    made = [_board(session, identity, zone, month, project_id, by_form[form]) for form in sorted(by_form)]
+    return [board for board in made if board.rows]
+
+
+def last_owed(zone: ZoneInfo) -> Month:
+    """The month that is asked for now: the one before the present one, in mission time."""
+    return Month.of(now().astimezone(zone).date()).plus(-1)
+
+
+def _board(
+    session: Session, identity: Identity, zone: ZoneInfo, month: Month, project_id: int, plans: Sequence[ReturnPlan],
+) -> Board:
+    at = now()
+    terms = {plan.post_type: Terms(zone, plan.due_day, plan.missing_day, plan.freeze_day, plan.starts_on) for plan in plans}
+    form = plans[0].xml_form_id
+    posts = returns.owing_posts(session, terms.keys(), _sector(identity), _own_post(identity))
+    months = tuple(month.plus(step) for step in range(1 - MONTHS_SHOWN, 1))
+    sources = _sources(session, project_id, form, posts, months)
+    rows = [_row(form, post, unit, sector, terms[post.type], months, sources, at) for post, unit, sector in posts]
+    kept = tuple(row for row in rows if any(cell is not None for cell in row.cells))
+    first = next(iter(terms.values()))
+    frozen = at >= first.frozen(month)
+    standing = tally([_cell(form, row, month, sources, min(at, row.terms.frozen(month))) for row in kept])
+    late = sum(row.cells[-1].late_changes for row in kept if row.cells[-1] is not None)
+    rates = tuple(tally([row.cells[index] for row in kept]).rate for index in range(len(months)))
+    return Board(form, returns.form_title(session, project_id, form), month, months, kept, standing, rates, first, frozen, late)
+
+
+def _sector(identity: Identity) -> int | None:
+    scope = identity.scope
+    # An observer without a sector sees no board rather than everybody's; 0 is no sector's id.
+    return scope.sector_id or 0 if scope.own_actor_id is not None else scope.sector_id
+
+
+def _own_post(identity: Identity) -> int | None:
+    return identity.post_id if identity.scope.own_actor_id is not None else None
+
+
+def _sources(
+    session: Session, project_id: int, form: str, posts: Sequence[returns.PostRow], months: Sequence[Month],
+) -> _Sources:
+    units = {unit.code for _post, unit, _sector in posts if unit is not None}
+    reports = returns.deliveries(session, project_id, form, [str(month) for month in months], units, [row[0].id for row in posts])
+    came: dict[tuple[int, str], list[Delivery]] = {}
+    for report in reports:
+        owner = _owner_of(report, posts)
+        if owner is not None:
+            came.setdefault((owner, str(report.period)), []).append(_delivery(report))
+    subjects = [subject(form, row[0].code, month) for row in posts for month in months]
+    return _Sources(came, _waivers(session, subjects))
+
+
+def _owner_of(report: SubmissionSummary, posts: Sequence[returns.PostRow]) -> int | None:
+    """A return is its unit's; between several posts of one unit, and without a unit, the sending post decides."""
+    of_unit = [post.id for post, _unit, _sector in posts if report.unit and post.unit_code == report.unit]
+    if report.post_id in of_unit or (not of_unit and report.post_id in {row[0].id for row in posts}):
+        return report.post_id
+    return of_unit[0] if of_unit else None
+
+
+def _delivery(report: SubmissionSummary) -> Delivery:
+    return Delivery(
+        report.root_instance_id, report.received_at, report.device_end_at, report.nil_return, report.clock_flagged,
+        report.updated_at if report.edits else None,
+    )  # fmt: skip
+
+
+def _waivers(session: Session, subjects: Sequence[str]) -> dict[str, Waiver]:
+    events = returns.events_about(session, "WAIVE", subjects)
+    retracted = {event.subject for _fact, event in returns.events_about(session, "RETRACT", [fact.uuid for fact, _ in events])}
+    return {
+        str(event.subject): Waiver(fact.uuid, fact.received_at, fact.actor_name or "", str(event.payload.get("reason", "")))
+        for fact, event in events if fact.uuid not in retracted
+    }
+
+
+def _row(
+    form: str, post: Post, unit: Unit | None, sector: Sector | None, terms: Terms, months: Sequence[Month], sources: _Sources,
+    at: dt.datetime,
+) -> Row:  # fmt: skip
+    empty = Row(post, unit, sector, terms, ())
+    return Row(post, unit, sector, terms, tuple(_cell(form, empty, month, sources, at) for month in months))
+
+
+def _cell(form: str, row: Row, month: Month, sources: _Sources, at: dt.datetime) -> Cell | None:
+    closed = row.post.closed_at.astimezone(row.terms.zone).date() if row.post.closed_at else None
+    owner = Owner(row.unit.rotation_in if row.unit else None, row.unit.rotation_out if row.unit else None, closed)
+    came = sources.came.get((row.post.id, str(month)), [])
+    return assess(owner, month, row.terms, came, sources.waivers.get(subject(form, row.post.code, month)), at)
+
+
+def one(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month) -> tuple[Board, Row]:
+    """One return with its board, for the drill-down. Raises not_found outside the plan or the actor's sight."""
+    for board in boards(session, identity, zone, month):
+        for row in board.rows:
+            if board.xml_form_id == xml_form_id and row.post.id == post_id and row.cells[-1] is not None:
+                return board, row
+    raise Problem("not_found")
+
+
+def waive(
+    session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month, reason: str,
+) -> None:
+    """Decides that this return is not owed, with a reason, and commits. Raises state_conflict when one has come already."""
+    if not identity.may(Verb.RETURN_WAIVE):
+        raise Problem("not_allowed")
+    _board_of, row = one(session, identity, zone, xml_form_id, post_id, month)
+    cell = row.cells[-1]
+    if cell is None or cell.delivery is not None or not cell.owed:
+        raise Problem("state_conflict", reason="a return that has come, or is not owed, cannot be waived.")
+    record_event(
+        session, type="WAIVE", subject=subject(xml_form_id, row.post.code, month),
+        payload={"form": xml_form_id, "post": row.post.code, "period": str(month), "reason": entries.text("Reason", reason, 500)},
+        server_id=mission.server_id(session), actor_id=identity.actor_id, actor_name=identity.name,
+    )
+    session.commit()
+
+
+def unwaive(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month) -> None:
+    """Takes the waiver in force back and commits. Raises state_conflict when there is none."""
+    if not identity.may(Verb.RETURN_WAIVE):
+        raise Problem("not_allowed")
+    _board_of, row = one(session, identity, zone, xml_form_id, post_id, month)
+    cell = row.cells[-1]
+    if cell is None or cell.waiver is None:
+        raise Problem("state_conflict", reason="this return is not waived.")
+    record_event(
+        session, type="RETRACT", subject=cell.waiver.event, payload={"event": cell.waiver.event},
+        server_id=mission.server_id(session), actor_id=identity.actor_id, actor_name=identity.name,
+    )
+    session.commit()

@@ -1,0 +1,180 @@
+"""The returns board over the database: scenario 4 in rows, scope, waivers and their undoing, the freeze."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.orm import Session
+
+from server.models import Event, Post, ReturnPlan, SubmissionSummary, Unit
+from server.problems import Problem
+from server.queries import accounts
+from server.services import authentication, journal, returns
+from server.services.identity import Identity
+from sync.returns import Month
+from tests.cast import Cast
+
+BANGUI = ZoneInfo("Africa/Bangui")
+OCTOBER = Month(2026, 10)
+FORM = "monthly_return"
+
+
+def person(session: Session, cast: Cast, role: str) -> Identity:
+    found = accounts.user_by_actor(session, cast.people[role].actor_id)
+    assert found is not None
+    return authentication.user_identity(*found, how="cookie")
+
+
+def at(day: int, hour: int = 12, minute: int = 0, month: int = 11) -> dt.datetime:
+    return dt.datetime(2026, month, day, hour, minute, tzinfo=BANGUI)
+
+
+def it_is(monkeypatch: pytest.MonkeyPatch, instant: dt.datetime) -> None:
+    monkeypatch.setattr(returns, "now", lambda: instant)
+    monkeypatch.setattr(journal, "now", lambda: instant)
+
+
+def add_site(session: Session, cast: Cast, letter: str, out: dt.date | None = None, sector: int = 0) -> Post:
+    code = f"TS-{letter}"
+    session.add(Unit(code=code, name=f"Team site {letter}", sector_id=cast.sector_ids[sector], rotation_out=out))
+    session.flush()
+    name = f"MILOBS {code}"
+    post = Post(code=name, name=name, type="observer_site", unit_code=code, sector_id=cast.sector_ids[sector])
+    session.add(post)
+    session.flush()
+    return post
+
+
+_next_root = iter(range(1_000_000, 2_000_000))
+
+
+def send(
+    session: Session, unit: str, received: dt.datetime, end: dt.datetime | None = None, nil: bool = False, **more: object,
+) -> str:
+    number = next(_next_root)
+    values: dict[str, object] = {
+        "root_fact_id": number, "current_fact_id": number, "project_id": 1, "xml_form_id": FORM, "form_version": "1",
+        "root_instance_id": f"uuid:{number}", "current_instance_id": f"uuid:{number}", "receipt": f"R{number}",
+        "channel": "openrosa", "unit": unit, "observed_at": end or received,
+        "device_end_at": end or received, "received_at": received, "findings": [],
+        "period": "2026-10", "nil_return": nil, **more,
+    }
+    session.add(SubmissionSummary(**values))
+    session.flush()
+    return f"uuid:{number}"
+
+
+def plan(session: Session) -> None:
+    session.add(ReturnPlan(xml_form_id=FORM, post_type="observer_site", starts_on=dt.date(2026, 10, 1)))
+    session.flush()
+
+
+@pytest.fixture
+def scenario_4(session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> dict[str, Post]:
+    plan(session)
+    sites = {letter: add_site(session, cast, letter, dt.date(2026, 10, 20) if letter == "F" else None) for letter in "ABCDEFGH"}
+    it_is(monkeypatch, at(1))
+    returns.waive(session, person(session, cast, "officer"), BANGUI, FORM, sites["G"].id, OCTOBER, "no patrols this month")
+    send(session, "TS-A", at(3))
+    send(session, "TS-B", at(4), nil=True)
+    send(session, "TS-C", at(9), end=at(4, 18, 10))
+    send(session, "TS-D", at(2))
+    send(session, "TS-D", at(6))
+    send(session, "TS-H", at(7))
+    it_is(monkeypatch, at(11))
+    return sites
+
+
+def board(session: Session, cast: Cast, role: str = "officer", month: Month = OCTOBER) -> returns.Board:
+    return returns.boards(session, person(session, cast, role), BANGUI, month)[0]
+
+
+def states(shown: returns.Board) -> dict[str, str]:
+    return {row.post.code[-1]: row.cells[-1].state for row in shown.rows if row.cells[-1] is not None}
+
+
+def test_scenario_4_shows_every_team_site_in_its_state(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
+    assert states(board(session, cast)) == {
+        "A": "received", "B": "nil", "C": "late_in_transit", "D": "received", "E": "missing", "F": "handover", "G": "waived",
+        "H": "late",
+    }
+
+
+def test_scenario_4_counts_three_of_six_with_the_late_in_transit_apart(
+    session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    counted = board(session, cast).tally
+
+    assert (counted.on_time, counted.owed, counted.late_in_transit, counted.revised) == (3, 6, 1, 1)
+
+
+def test_statistics_stay_as_they_were_at_the_freeze(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(session, "TS-E", at(20))
+    it_is(monkeypatch, at(25))
+
+    shown = board(session, cast)
+
+    assert shown.frozen
+    assert shown.tally.by_state["missing"] == 1
+    assert states(shown)["E"] == "late"
+    assert shown.late_changes == 1
+
+
+def test_an_officer_of_another_sector_sees_no_row(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
+    assert returns.boards(session, person(session, cast, "other_sector"), BANGUI, OCTOBER) == []
+
+
+def test_headquarters_see_every_sector(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
+    add_site(session, cast, "W", sector=1)
+
+    assert "W" in states(board(session, cast, "hq_officer"))
+
+
+def test_an_officer_cannot_waive_a_return_of_another_sector(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
+    with pytest.raises(Problem, match="Could not find"):
+        returns.waive(session, person(session, cast, "other_sector"), BANGUI, FORM, scenario_4["E"].id, OCTOBER, "not mine")
+
+
+def test_a_waiver_taken_back_is_owed_again(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
+    returns.unwaive(session, person(session, cast, "officer"), BANGUI, FORM, scenario_4["G"].id, OCTOBER)
+
+    assert states(board(session, cast))["G"] == "missing"
+    assert session.query(Event).filter_by(type="WAIVE").count() == 1
+
+
+def test_a_return_that_came_cannot_be_waived(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
+    with pytest.raises(Problem, match="cannot be waived"):
+        returns.waive(session, person(session, cast, "officer"), BANGUI, FORM, scenario_4["A"].id, OCTOBER, "never mind")
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "a\x00b"])
+def test_a_waiver_needs_a_reason(session: Session, cast: Cast, scenario_4: dict[str, Post], reason: str) -> None:
+    with pytest.raises(Problem) as refusal:
+        returns.waive(session, person(session, cast, "officer"), BANGUI, FORM, scenario_4["E"].id, OCTOBER, reason)
+
+    assert refusal.value.status == 422
+
+
+@pytest.mark.parametrize("change", [{"deleted_at": at(4)}, {"review_state": "rejected"}, {"is_draft": True}, {"project_id": 2}])
+def test_a_report_that_does_not_stand_is_no_return(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], change: dict[str, object]
+) -> None:
+    send(session, "TS-E", at(4), **change)
+
+    assert states(board(session, cast))["E"] == "missing"
+
+
+def test_a_report_without_a_known_unit_counts_for_the_post_that_sent_it(
+    session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    send(session, "NOBODY", at(4), post_id=scenario_4["E"].id)
+
+    assert states(board(session, cast))["E"] == "received"
+
+
+def test_without_a_plan_there_is_no_board(session: Session, cast: Cast) -> None:
+    assert returns.boards(session, person(session, cast, "officer"), BANGUI, OCTOBER) == []
