@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, exists, func, literal_column, or_, select
+from sqlalchemy import and_, exists, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -68,7 +68,9 @@ def blob(session: Session, sha256: str) -> Blob | None:
     return session.get(Blob, sha256)
 
 
-def stored(session: Session, project_id: int, xml_form_id: str, instance_ids: Collection[str], is_draft: bool = False) -> dict[str, Submission]:
+def stored(
+    session: Session, project_id: int, xml_form_id: str, instance_ids: Collection[str], is_draft: bool = False
+) -> dict[str, Submission]:
     """The stored versions with these instanceIDs, by instanceID."""
     rows = session.scalars(
         select(Submission).where(
@@ -79,7 +81,9 @@ def stored(session: Session, project_id: int, xml_form_id: str, instance_ids: Co
     return {row.instance_id: row for row in rows}
 
 
-def quarantined(session: Session, project_id: int, xml_form_id: str, instance_id: str, is_draft: bool = False) -> Sequence[Submission]:
+def quarantined(
+    session: Session, project_id: int, xml_form_id: str, instance_id: str, is_draft: bool = False
+) -> Sequence[Submission]:
     """All copies in quarantine with this instanceID, decided about or not, oldest first."""
     return session.scalars(
         select(Submission).where(
@@ -89,7 +93,9 @@ def quarantined(session: Session, project_id: int, xml_form_id: str, instance_id
     ).all()
 
 
-def waiting_edits(session: Session, project_id: int, xml_form_id: str, deprecated_id: str, is_draft: bool = False) -> Sequence[Submission]:
+def waiting_edits(
+    session: Session, project_id: int, xml_form_id: str, deprecated_id: str, is_draft: bool = False
+) -> Sequence[Submission]:
     """Edits in quarantine that name this instanceID as the one they replace, oldest first."""
     return session.scalars(
         select(Submission).where(
@@ -100,7 +106,9 @@ def waiting_edits(session: Session, project_id: int, xml_form_id: str, deprecate
     ).all()
 
 
-def chain(session: Session, project_id: int, xml_form_id: str, root_instance_id: str, is_draft: bool = False) -> Sequence[Submission]:
+def chain(
+    session: Session, project_id: int, xml_form_id: str, root_instance_id: str, is_draft: bool = False
+) -> Sequence[Submission]:
     """The stored versions of one report, the original first, the current last."""
     rows = session.scalars(
         select(Submission).where(
@@ -162,27 +170,6 @@ def deciding_events(session: Session, subjects: Collection[str], types: Collecti
 def fact_uuid(session: Session, fact_id: int) -> str | None:
     """The travelling id of a fact."""
     return session.scalar(select(Fact.uuid).where(Fact.id == fact_id))
-
-
-def count_quarantined(session: Session) -> int:
-    """How many copies lie in quarantine and are not decided about yet."""
-    decided = select(Event.fact_id).join(Fact, Fact.uuid == Event.subject).where(
-        Event.type.in_(("ACCEPT", "REJECT")), Fact.id == Submission.fact_id
-    ).exists()
-    return session.scalar(select(func.count()).select_from(Submission).where(_QUARANTINED, ~decided)) or 0
-
-
-def undecided(session: Session, before_fact_id: int | None = None, limit: int = 50) -> Sequence[tuple[Submission, Fact]]:
-    """Copies in quarantine that nobody decided about, newest first, from below `before_fact_id` (keyset paging)."""
-    about = Fact.__table__.alias("about")
-    decided = (
-        select(Event.fact_id).join(about, about.c.uuid == Event.subject)
-        .where(Event.type.in_(("ACCEPT", "REJECT")), about.c.id == Submission.fact_id).exists()
-    )
-    query = select(Submission, Fact).join(Fact, Fact.id == Submission.fact_id).where(_QUARANTINED, ~decided)
-    if before_fact_id is not None:
-        query = query.where(Submission.fact_id < before_fact_id)
-    return [(row[0], row[1]) for row in session.execute(query.order_by(Submission.fact_id.desc()).limit(limit))]
 
 
 def roots_of(session: Session, keys: Collection[tuple[int, str, bool, str]]) -> Sequence[tuple[Submission, Fact]]:

@@ -102,7 +102,8 @@ def take_up(session: Session, original: Submission) -> None:
 def settle(session: Session, row: Submission, root: str) -> Submission:
     """Stores a copy whose reason for quarantine is gone, as the report it always was. The caller commits."""
     replaced = row.deprecated_id
-    parent = queries.stored(session, row.project_id, row.xml_form_id, [replaced], row.is_draft).get(replaced) if replaced else None
+    ids = [replaced] if replaced else []
+    parent = queries.stored(session, row.project_id, row.xml_form_id, ids, row.is_draft).get(replaced or "")
     accepted = _release(session, row, parent, None, None, automatic=True)
     take_up(session, accepted)
     return accepted

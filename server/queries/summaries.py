@@ -1,0 +1,96 @@
+"""Queries over the summaries of reports and what they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from server.models import Area, Attachment, Event, Fact, Post, Record, Submission, SubmissionSummary, Unit
+
+EVENT_TYPES = ("REVIEW", "COMMENT", "DELETE", "RESTORE", "ACKNOWLEDGE")
+
+
+def summary(
+    session: Session, project_id: int, xml_form_id: str, root_instance_id: str, is_draft: bool = False
+) -> SubmissionSummary | None:
+    """The summary of one report."""
+    return session.scalar(
+        select(SubmissionSummary).where(
+            SubmissionSummary.project_id == project_id, SubmissionSummary.xml_form_id == xml_form_id,
+            SubmissionSummary.root_instance_id == root_instance_id, SubmissionSummary.is_draft == is_draft,
+        )
+    )
+
+
+def summary_by_root(session: Session, root_fact_id: int) -> SubmissionSummary | None:
+    """The summary by the fact of the original."""
+    return session.get(SubmissionSummary, root_fact_id)
+
+
+def touched_roots(session: Session, fact_ids: Collection[int]) -> set[tuple[int, str, bool, str]]:
+    """The reports, as (project, form, is_draft, root instanceID), that these facts speak of."""
+    key = (Submission.project_id, Submission.xml_form_id, Submission.is_draft, Submission.root_instance_id)
+    direct = select(*key).where(Submission.fact_id.in_(fact_ids), Submission.disposition == "stored")
+    files = (
+        select(*key).join(Attachment, Attachment.submission_fact_id == Submission.fact_id)
+        .where(Attachment.fact_id.in_(fact_ids), Submission.disposition == "stored")
+    )
+    events = (
+        select(*key).join(Event, Event.subject == Submission.root_instance_id)
+        .where(Event.fact_id.in_(fact_ids), Event.type.in_(EVENT_TYPES), Submission.disposition == "stored").distinct()
+    )
+    return {(row[0], row[1], row[2], row[3]) for query in (direct, files, events) for row in session.execute(query)}
+
+
+def summaries_of_roots(session: Session, root_fact_ids: Collection[int]) -> dict[int, SubmissionSummary]:
+    """Existing summaries by the fact of the original."""
+    rows = session.scalars(select(SubmissionSummary).where(SubmissionSummary.root_fact_id.in_(root_fact_ids)))
+    return {row.root_fact_id: row for row in rows}
+
+
+def stray_summaries(
+    session: Session, current_fact_ids: Collection[int], root_fact_ids: Collection[int]
+) -> Sequence[SubmissionSummary]:
+    """Summaries that stand for one of these versions under another original (made before the original was known)."""
+    return session.scalars(
+        select(SubmissionSummary).where(
+            or_(SubmissionSummary.current_fact_id.in_(current_fact_ids), SubmissionSummary.root_fact_id.in_(current_fact_ids)),
+            SubmissionSummary.root_fact_id.not_in(root_fact_ids),
+        )
+    ).all()
+
+
+def events_about(session: Session, root_instance_ids: Collection[str]) -> Sequence[tuple[Event, Fact]]:
+    """Decisions and remarks about these reports, in clock order."""
+    rows = session.execute(
+        select(Event, Fact).join(Fact, Fact.id == Event.fact_id)
+        .where(Event.subject.in_(root_instance_ids), Event.type.in_(EVENT_TYPES)).order_by(Fact.hlc, Fact.uuid)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def posts(session: Session, post_ids: Collection[int]) -> dict[int, Post]:
+    """Posts by key."""
+    return {row.id: row for row in session.scalars(select(Post).where(Post.id.in_(post_ids)))} if post_ids else {}
+
+
+def unit_sectors(session: Session, codes: Collection[str]) -> dict[str, int | None]:
+    """The sector of each unit."""
+    if not codes:
+        return {}
+    return {row[0]: row[1] for row in session.execute(select(Unit.code, Unit.sector_id).where(Unit.code.in_(codes)))}
+
+
+def areas(session: Session, codes: Collection[str]) -> dict[str, Area]:
+    """Areas by p-code."""
+    return {row.code: row for row in session.scalars(select(Area).where(Area.code.in_(codes)))} if codes else {}
+
+
+def record_labels(session: Session, project_id: int, ids: Collection[str]) -> dict[str, str]:
+    """Labels of records by id, whatever list they are in."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Record.id, Record.label).where(Record.project_id == project_id, Record.id.in_(ids)))
+    return {row[0]: row[1] for row in rows}
