@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -96,7 +97,7 @@ def _pyxform_errors(problem: PyXFormError, survey: Survey) -> Iterator[Finding]:
         if context:
             place = Place(context.get("sheet"), context.get("row"), context.get("column"))
         elif place.row is None:
-            place = _guessed_place(text, survey)
+            place = _guessed_place(text, problem, survey)
         yield error("pyxform", _plain(text), _ADVICE, place)
 
 
@@ -107,13 +108,24 @@ def _place(text: str) -> Place:
     return Place(named, number, column.group(1) if column else None)
 
 
-def _guessed_place(text: str, survey: Survey) -> Place:
-    """Find the row of an error that only quotes a question's name or type."""
+def _guessed_place(text: str, problem: PyXFormError, survey: Survey) -> Place:
+    """Find the row of an error that does not give it: by a quoted name or type, else by the row being read."""
+    if "instanceID" in text:
+        return Place("settings", 2, "omit_instanceid")
     for word in _QUOTED.findall(text):
         row = survey.row_of_name(word) or next((q.row.number for q in survey.questions if q.row.get("type") == word), None)
         if row is not None:
             return Place("survey", row)
-    return Place()
+    return Place("survey", row) if (row := _row_being_read(problem)) else Place()
+
+
+def _row_being_read(problem: PyXFormError) -> int | None:
+    """Take the row from pyxform's loop over the survey sheet, which knows it where its message does not."""
+    for frame, _ in traceback.walk_tb(problem.__traceback__):
+        if frame.f_code.co_name == "workbook_to_json":
+            row = frame.f_locals.get("row_number")
+            return row if isinstance(row, int) else None
+    return None
 
 
 def _plain(text: str) -> str:

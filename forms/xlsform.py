@@ -34,7 +34,8 @@ CPU_SECONDS: Final = 20
 MEMORY_BYTES: Final = 500 * 1024 * 1024
 WALL_SECONDS: Final = 40
 VALIDATE_SECONDS: Final = 60
-_EXIT_OK, _EXIT_REFUSED, _EXIT_NO_VALIDATOR = 0, 1, 3
+# Not 1 and 2: those are Python's own for a traceback and for wrong arguments, with no JSON to read.
+_EXIT_OK, _EXIT_REFUSED, _EXIT_NO_VALIDATOR = 0, 10, 11
 
 
 def convert(data: bytes, filename: str, fallback_form_id: str | None = None, validate: bool = False) -> Converted:
@@ -81,7 +82,7 @@ def convert_in_child(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Convert one file and print JSON: the form, or the findings. Exit code 0, 1 refused, 3 validator missing."""
+    """Convert one file and print JSON: the form, or the findings. Exit code 0, 10 refused, 11 validator missing."""
     parser = argparse.ArgumentParser(prog="python -m forms.xlsform", description="Convert and check a form.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--validate", action="store_true", help="run ODK Validate (needs Java) as well")
@@ -158,7 +159,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _answer(code: int, output: bytes) -> Converted:
     if code not in (_EXIT_OK, _EXIT_REFUSED, _EXIT_NO_VALIDATOR):
-        raise FormRefused([_too_heavy("time" if code == _killed_by_cpu_limit() else "memory")])
+        raise FormRefused([_too_heavy("time") if code == _killed_by_cpu_limit() else _broke_off()])
     answer = json.loads(output)
     if code == _EXIT_NO_VALIDATOR:
         raise ValidatorMissing(answer["validator_missing"])
@@ -176,6 +177,11 @@ def _too_heavy(resource_name: str) -> Finding:
     message = f"Converting the form took too much {resource_name}."
     advice = "Make it smaller: put long choice lists into CSV files, split very long forms."
     return error(f"too-much-{resource_name}", message, advice)
+
+
+def _broke_off() -> Finding:
+    advice = "Make the form smaller, or save it again in a spreadsheet program; the file may be damaged."
+    return error("conversion-broke-off", "The conversion broke off for lack of memory or because of the file.", advice)
 
 
 def _limit_self() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from forms.findings import Finding, Place, error
 from forms.formcheck.entities import check_entities
 from forms.formcheck.lists import check_choices, check_columns, check_settings, choice_lists
-from forms.formcheck.survey import Survey, check_survey, index
+from forms.formcheck.survey import Survey, check_references, check_survey, index
 from forms.formcheck.workbook import Workbook
 
 MAX_PER_CODE: Final = 100
@@ -34,8 +34,15 @@ def check_workbook(workbook: Workbook, fallback_form_id: str | None = None) -> t
         *check_choices(workbook, survey),
         *check_entities(workbook, survey, known, instances),
         *check_settings(workbook, fallback_form_id),
+        *_references(workbook, survey),
     ]
     return tuple(_capped(sorted(dict.fromkeys(found), key=_order)))
+
+
+def _references(workbook: Workbook, survey: Survey) -> Iterator[Finding]:
+    for name in ("choices", "settings"):
+        for row in workbook.sheet(name).rows:
+            yield from check_references(survey, row, name)
 
 
 def _capped(found: list[Finding]) -> Iterator[Finding]:

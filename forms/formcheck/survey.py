@@ -62,6 +62,12 @@ class Survey:
         meta = {f"/{self.root}/meta{tail}" for tail in ("", "/instanceID", "/instanceName", "/audit", "/entity")}
         return frozenset({f"/{self.root}", *own, *counts, *others, *meta})
 
+    def added_names(self) -> frozenset[str]:
+        """Return names a reference may use although no row bears them, because pyxform adds the nodes."""
+        counts = {f"{q.name}_count" for q in self.questions if q.row.get("repeat_count")}
+        others = {f"{q.name}_other" for q in self.questions if q.type.or_other}
+        return frozenset({"instanceID", "instanceName", *counts, *others})
+
     def list_rows(self) -> dict[str, list[Question]]:
         """Return choice list or file -> the questions that take their choices from it."""
         used: dict[str, list[Question]] = {}
@@ -132,7 +138,7 @@ def check_references(survey: Survey, row: Row, sheet: str) -> Iterator[Finding]:
             message = "A reference to a question is not written as ${name}."
             yield error("bad-reference", message, "Write ${, the question's name and }.", place)
         for name in dict.fromkeys(expressions.references(text)):
-            if not NAME.fullmatch(name) or survey.names[name] == 1:
+            if not NAME.fullmatch(name) or survey.names[name] == 1 or name in survey.added_names():
                 continue
             if survey.names[name] == 0:
                 advice = expressions.did_you_mean(name, survey.names)

@@ -242,6 +242,23 @@ def test_file_without_survey_sheet_is_refused() -> None:
     assert finding.sheet == "survey"
 
 
+def test_reference_in_a_setting_must_exist() -> None:
+    text = survey("text | a | A").replace("| version |", "| version | instance_name |")
+    text = text.replace("| f | 1 |", "| f | 1 | ${b} |")
+
+    assert place(only(text, "missing-question")) == ("settings", 2, "instance_name")
+
+
+def test_reference_in_a_choice_must_exist() -> None:
+    finding = only(survey("select_one yn | a | A", rest=f"{YN}| | yn | x | ${{b}} |\n"), "missing-question")
+
+    assert place(finding) == ("choices", 4, "label")
+
+
+def test_metadata_that_the_form_gets_by_itself_may_be_referred_to() -> None:
+    assert findings(survey("text | a | A", "calculate | b | | ${instanceID}")) == ()
+
+
 ENTITY = "| entities |\n| | list_name | label | entity_id | create_if | update_if |\n"
 KNOWN = "select_one_from_file towns.csv | town | Town"
 
