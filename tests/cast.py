@@ -84,7 +84,12 @@ def add_device(session: Session, post_id: int | None, name: str, project_id: int
 
 @pytest.fixture
 def cast(session: Session) -> Cast:
-    """Two sectors, two units and posts, two devices, one account per role and an officer of the other sector."""
+    """The cast in the database of the app under test."""
+    return make_cast(session)
+
+
+def make_cast(session: Session) -> Cast:
+    """Two sectors, two units and posts, two devices, one account per role and an officer of the other sector. Commits."""
     server_id(session)
     put_setting(session, "mission_name", "Test mission")
     put_setting(session, "setup_done", True)

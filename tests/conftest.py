@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.databases", "tests.cast"]
+pytest_plugins = ["tests.databases", "tests.cast", "tests.processes"]
 
 
 @pytest.fixture(autouse=True, scope="session")
