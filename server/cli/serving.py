@@ -1,0 +1,102 @@
+"""`fieldpost serve` and `fieldpost worker`. Imports little: this process only watches over the others."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import click
+
+from server.config import Settings, load_settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones on the network in.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+@click.option("--no-worker", is_flag=True, help="Do not run the worker beside the web processes (it runs elsewhere).")
+def serve(host: str, port: int, no_worker: bool) -> None:
+    """Run the server: web processes and one worker.
+
+    The database is brought up to date first (with a backup if that changes anything).
+    """
+    settings = load_settings()
+    _refuse_used_port(host, port)
+    _upgrade()
+    address = _address(settings, host, port)
+    os.environ.setdefault("FIELDPOST_BASE_URL", settings.base_url or ("" if _is_local(host) else address))
+    if _is_local(host):
+        click.echo(f"Fieldpost runs on {address} (this machine only; HOST=0.0.0.0 lets phones in)")
+    else:
+        click.echo(f"Fieldpost runs on {address}")
+    sys.stdout.flush()
+    _run(settings, host, port, not no_worker)
+
+
+@click.command()
+def worker() -> None:
+    """Run a worker alone: folds stored facts into the records until it is stopped."""
+    sys.exit(subprocess.call([sys.executable, "-m", "server.worker"]))
+
+
+def _run(settings: Settings, host: str, port: int, with_worker: bool) -> None:
+    if sys.platform == "win32":
+        _run_on_windows(settings, host, port, with_worker)
+        return
+    from server.cli.supervisor import Server
+
+    Server(host, port, settings.web_processes, settings.web_threads, with_worker).run()
+
+
+def _run_on_windows(settings: Settings, host: str, port: int, with_worker: bool) -> None:
+    # Gunicorn needs fork; waitress serves from threads of one process.
+    from waitress import serve as waitress_serve
+
+    from server import create_app
+
+    process = subprocess.Popen([sys.executable, "-m", "server.worker"]) if with_worker else None
+    try:
+        waitress_serve(create_app(settings), host=host, port=port, threads=settings.web_threads, max_request_header_size=262144)
+    finally:
+        if process is not None:
+            process.terminate()
+
+
+def _upgrade() -> None:
+    """In a process of its own, so that what a migration needs in memory is given back."""
+    result = subprocess.run([sys.executable, "-m", "server.cli.prepare"], check=False)
+    if result.returncode:
+        raise click.ClickException("the database could not be brought up to date; see the message above")
+
+
+def _refuse_used_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port") from error
+
+
+def _is_local(host: str) -> bool:
+    return host in {"127.0.0.1", "localhost", "::1"}
+
+
+def _address(settings: Settings, host: str, port: int) -> str:
+    if settings.base_url:
+        return settings.base_url
+    shown = lan_address() if host in {"0.0.0.0", "::"} else host
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def lan_address() -> str:
+    """This machine's address on its network, without sending anything; 127.0.0.1 when there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # A UDP connect only asks the routing table; 192.0.2.1 is reserved for documentation.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

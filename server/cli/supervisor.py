@@ -1,0 +1,176 @@
+"""Runs the server on one machine: gunicorn's arbiter, web processes as load demands, one worker beside them.
+
+The arbiter imports nothing of the application, so that it stays small; web processes load it after the fork.
+Idle there is one web process; under load more are started, up to the setting, because an idle process costs 70 MB.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+BUSY_SHARE = 0.6
+"""Share of one core over a second from which a further web process helps."""
+CALM_SECONDS = 120.0
+STALLED_READ_SECONDS = 60
+"""A client that sends nothing for so long in the middle of a request is cut off; it frees its thread."""
+
+
+class WorkerProcess:
+    """The background worker as a child: started, restarted with growing pauses when it dies, stopped with the server."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.pause = 0.5
+        self.not_before = 0.0
+        self.started = 0.0
+
+    def keep_alive(self) -> None:
+        """Starts the worker if it is not running and its pause is over."""
+        now = time.monotonic()
+        if self.process is not None and _exists(self.process.pid):
+            return
+        if self.process is not None:
+            self.pause = 0.5 if now - self.started > 60 else min(self.pause * 2, 30)
+            self.process, self.not_before = None, now + self.pause
+        if now >= self.not_before:
+            self.process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"])
+            self.started = now
+
+    def stop(self, seconds: float) -> None:
+        """Asks the worker to finish its batch, and kills it when it has not after so many seconds."""
+        if self.process is None:
+            return
+        pid, self.process = self.process.pid, None
+        deadline = time.monotonic() + seconds
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if not _signal(pid, sign):
+                return
+            while time.monotonic() < deadline and _exists(pid):
+                time.sleep(0.05)
+
+
+def _signal(pid: int, sign: signal.Signals) -> bool:
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _exists(pid: int) -> bool:
+    """Whether the child lives. It is reaped here if nobody else did, since a zombie would look alive."""
+    try:
+        found, _status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return found == 0
+
+
+class CpuMeter:
+    """Share of a core that processes used since the last look, from /proc; 0 where there is no /proc."""
+
+    def __init__(self) -> None:
+        self.last: dict[int, float] = {}
+        self.looked = time.monotonic()
+
+    def busiest(self, pids: list[int]) -> float:
+        """The largest share among the processes."""
+        now = time.monotonic()
+        used = {pid: _cpu_seconds(pid) for pid in pids}
+        passed = max(now - self.looked, 0.001)
+        shares = [(seconds - self.last[pid]) / passed for pid, seconds in used.items() if pid in self.last]
+        self.last, self.looked = used, now
+        return max(shares, default=0.0)
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rsplit(b")", 1)[1].split()
+    except (OSError, IndexError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class FieldpostArbiter(Arbiter):  # type: ignore[misc]
+    """Gunicorn's arbiter that also keeps the worker and fits the number of web processes to the load."""
+
+    def __init__(self, app: Server) -> None:
+        self.most = app.processes
+        self.worker = WorkerProcess() if app.with_worker else None
+        self.meter = CpuMeter()
+        self.calm_since = time.monotonic()
+        super().__init__(app)
+
+    def start(self) -> None:
+        """Listens; accepted connections inherit the read time-out of the listener."""
+        super().start()
+        for listener in self.LISTENERS:
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", STALLED_READ_SECONDS, 0))
+
+    def manage_workers(self) -> None:
+        """Called every second by the arbiter's loop."""
+        self._fit_to_load()
+        super().manage_workers()
+        if self.worker is not None:
+            self.worker.keep_alive()
+
+    def _fit_to_load(self) -> None:
+        now = time.monotonic()
+        if now - self.meter.looked < 0.5:
+            return
+        share = self.meter.busiest(list(self.WORKERS))
+        if share > BUSY_SHARE:
+            self.calm_since = now
+            if self.num_workers < self.most:
+                self.num_workers += 1
+        elif now - self.calm_since > CALM_SECONDS and self.num_workers > 1:
+            self.num_workers -= 1
+            self.calm_since = now
+
+    def stop(self, graceful: bool = True) -> None:
+        """Web processes first, so that nothing new arrives; then the worker."""
+        super().stop(graceful)
+        if self.worker is not None:
+            self.worker.stop(10 if graceful else 1)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Gunicorn with our options. The application is made in each web process."""
+
+    def __init__(self, host: str, port: int, processes: int, threads: int, with_worker: bool) -> None:
+        self.host, self.port = host, port
+        self.processes, self.threads, self.with_worker = processes, threads, with_worker
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Many threads, because phones on poor links hold theirs long; no limit on long lists of entity ids in an address."""
+        options: dict[str, Any] = {
+            "bind": f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}",
+            "workers": 1, "threads": self.threads, "worker_class": "gthread", "worker_connections": 1000, "timeout": 120,
+            "graceful_timeout": 20, "keepalive": 15, "limit_request_line": 0, "limit_request_field_size": 65536, "backlog": 512,
+            "loglevel": "warning", "accesslog": None, "control_socket_disable": True, "proc_name": "fieldpost",
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The WSGI application, in a web process."""
+        from server import create_app
+
+        return create_app()
+
+    def run(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        FieldpostArbiter(self).run()
