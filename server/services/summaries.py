@@ -1,6 +1,6 @@
 """Makes the summary of each report from its facts alone: versions, files, decisions, remarks. Safe to run again and again.
 
-`fold` is one of the worker's folders. Officers' decisions go through `decide`, which adds the event and folds it at once.
+`fold` is one of the worker's folders; whoever adds an event about a report and wants to read it back at once calls `renew`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from server.models import Attachment, Event, Fact, Submission, SubmissionSummary
-from server.problems import Problem
 from server.queries import mission
 from server.queries import submissions as versions_of
 from server.queries import summaries as queries
-from server.services import journal
 from server.services.documents import definition_for, parsed
-from server.services.identity import Identity
 from server.services.quarantine import speaks_of
 from server.services.reading import Said, read
 
-REVIEW_STATES = frozenset({"received", "hasIssues", "edited", "rejected", "approved", None})
 Key = tuple[int, str, bool, str]
 
 
@@ -76,29 +72,6 @@ def renew(session: Session, keys: Collection[Key]) -> None:
             for name, value in columns.items():
                 setattr(row, name, value)
     session.flush()
-
-
-def decide(
-    session: Session, summary: SubmissionSummary, type: str, identity: Identity, said: Mapping[str, Any] | None = None
-) -> Fact:
-    """Adds an officer's decision or remark about a report and renews its summary. The caller commits.
-
-    type and said: REVIEW {"state": a REVIEW_STATES value}, COMMENT {"body": text}, DELETE {}, RESTORE {}, ACKNOWLEDGE {}.
-    Raises Problem unexpected_value for another type or state.
-    """
-    if type not in queries.EVENT_TYPES:
-        raise Problem("unexpected_value", field="type", value=type, reason=f"it is one of {', '.join(queries.EVENT_TYPES)}.")
-    if type == "REVIEW" and (said or {}).get("state") not in REVIEW_STATES:
-        raise Problem("unexpected_value", field="reviewState", value=(said or {}).get("state"), reason="it is no review state.")
-    payload = {
-        "project_id": summary.project_id, "xml_form_id": summary.xml_form_id, "is_draft": summary.is_draft, **(said or {}),
-    }
-    fact = journal.record_event(
-        session, type=type, subject=summary.root_instance_id, payload=payload, server_id=mission.server_id(session),
-        actor_id=identity.actor_id, actor_name=identity.name,
-    )
-    renew(session, [(summary.project_id, summary.xml_form_id, summary.is_draft, summary.root_instance_id)])
-    return fact
 
 
 def zone_of(session: Session) -> dt.tzinfo:
