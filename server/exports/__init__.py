@@ -1,1 +1,1 @@
-"""Files that partners and staff take: CSV, GeoJSON, GeoPackage, streamed."""
+"""Writers of files that leave the server. They stream, know no database and decide nothing about who may have what."""
