@@ -1,31 +1,168 @@
-"""What waits for an officer, as numbers for the navigation. Cheap enough for every page; Scope decides what counts."""
+"""Reports as officers list them: filters, newest first with keyset paging, and what waits, as numbers.
+
+Everything here speaks of SubmissionSummary (and quarantined Submission rows) and is limited by a Scope.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import Select, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from server.models import Event, Fact, Post, ReviewTask, Submission, SubmissionSummary
+from server.models import Event, Fact, Form, FormVersion, Post, ReviewTask, Submission, SubmissionSummary
 from server.queries.scope import Scope
+
+COUNT_LIMIT = 10_000
+ALARMS = ("life", "mine")
+
+
+@dataclass(frozen=True)
+class ReportFilter:
+    """What the inbox is narrowed to; empty means no limit. since/until are instants, until exclusive.
+
+    state: "new" (nobody has looked) or a review state. marks: any of findings, incomplete, alarm, clock, edited, deleted.
+    """
+
+    form: str = ""
+    unit: str = ""
+    sector_id: int | None = None
+    state: str = ""
+    channel: str = ""
+    marks: frozenset[str] = frozenset()
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Place in the list: the last row shown. Reports are ordered by receipt, then by fact."""
+
+    received_at: dt.datetime
+    root_fact_id: int
+
+    def __str__(self) -> str:
+        return f"{self.received_at.isoformat()}_{self.root_fact_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor | None:
+        """Reads a cursor out of an address; None for anything else than what `str` made."""
+        instant, _, fact = text.rpartition("_")
+        try:
+            received = dt.datetime.fromisoformat(instant)
+            return cls(received, int(fact)) if received.tzinfo and 0 < int(fact) < 2**62 else None
+        except (ValueError, OverflowError):
+            return None
 
 
 def visible(statement: Select[Any], scope: Scope) -> Select[Any]:
-    """Limits a statement over SubmissionSummary to what the scope may see; drafts and partners' eyes are always out."""
+    """Limits a statement over SubmissionSummary to the scope; test submissions of drafts are always out."""
     statement = statement.where(SubmissionSummary.is_draft.is_(False))
     if scope.released_only:
-        return statement.where(SubmissionSummary.root_fact_id.is_(None))
-    if scope.sector_id is not None and scope.own_actor_id is None:
-        statement = statement.where(SubmissionSummary.sector_id == scope.sector_id)
+        return statement.where(literal_column("1") == literal_column("0"))
     if scope.own_actor_id is not None:
-        statement = statement.where(SubmissionSummary.submitter_id == scope.own_actor_id)
+        return statement.where(SubmissionSummary.submitter_id == scope.own_actor_id)
+    if scope.sector_id is not None:
+        return statement.where(SubmissionSummary.sector_id == scope.sector_id)
     return statement
+
+
+def reports(
+    session: Session, scope: Scope, wanted: ReportFilter, after: Cursor | None = None, limit: int = 50
+) -> Sequence[SubmissionSummary]:
+    """One page of reports, newest receipt first."""
+    statement = _narrowed(visible(select(SubmissionSummary), scope), wanted)
+    if after is not None:
+        received, fact = SubmissionSummary.received_at, SubmissionSummary.root_fact_id
+        statement = statement.where(
+            or_(received < after.received_at, and_(received == after.received_at, fact < after.root_fact_id))
+        )
+    statement = statement.order_by(SubmissionSummary.received_at.desc(), SubmissionSummary.root_fact_id.desc()).limit(limit)
+    return session.scalars(statement).all()
+
+
+def report_count(session: Session, scope: Scope, wanted: ReportFilter) -> int:
+    """How many reports the filter finds, counted up to COUNT_LIMIT + 1 (a page must not wait for a full count)."""
+    inner = _narrowed(visible(select(SubmissionSummary.root_fact_id), scope), wanted).limit(COUNT_LIMIT + 1).subquery()
+    return session.scalar(select(func.count()).select_from(inner)) or 0
+
+
+def _narrowed(statement: Select[Any], wanted: ReportFilter) -> Select[Any]:
+    row = SubmissionSummary
+    equal = (
+        (row.xml_form_id, wanted.form),
+        (row.unit, wanted.unit),
+        (row.sector_id, wanted.sector_id),
+        (row.channel, wanted.channel),
+    )
+    for column, value in equal:
+        if value:
+            statement = statement.where(column == value)
+    if wanted.state:
+        statement = statement.where(row.review_state.is_(None) if wanted.state == "new" else row.review_state == wanted.state)
+    if wanted.since is not None:
+        statement = statement.where(row.received_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(row.received_at < wanted.until)
+    statement = statement.where(row.deleted_at.is_not(None) if "deleted" in wanted.marks else row.deleted_at.is_(None))
+    marks = {
+        "findings": row.findings_count > 0,
+        "incomplete": row.files_present < row.files_expected,
+        "alarm": row.alarm.is_not(None),
+        "clock": row.clock_flagged.is_(True),
+        "edited": row.edits > 0,
+    }
+    for mark in wanted.marks & marks.keys():
+        statement = statement.where(marks[mark])
+    for word in wanted.text.split()[:8]:
+        like = f"%{word.replace('/', '//').replace('%', '/%').replace('_', '/_')}%"
+        columns = (row.instance_name, row.place, row.unit, row.receipt, row.alarm_text, row.root_instance_id)
+        statement = statement.where(or_(*(column.ilike(like, escape="/") for column in columns)))
+    return statement
+
+
+def report(session: Session, scope: Scope, receipt: str) -> SubmissionSummary | None:
+    """The report with this receipt number, if the scope may see it."""
+    found: SubmissionSummary | None = session.scalar(
+        visible(select(SubmissionSummary), scope).where(SubmissionSummary.receipt == receipt.upper())
+    )
+    return found
+
+
+def report_by_instance(session: Session, scope: Scope, root_instance_id: str) -> SubmissionSummary | None:
+    """The report with this root instanceID, if the scope may see it."""
+    statement = visible(select(SubmissionSummary), scope).where(SubmissionSummary.root_instance_id == root_instance_id)
+    found: SubmissionSummary | None = session.scalar(statement.limit(1))
+    return found
+
+
+def form_titles(session: Session, project_id: int = 1) -> dict[str, str]:
+    """form id -> title of its published version (the form id where nothing is published), by title."""
+    rows = session.execute(
+        select(Form.xml_form_id, FormVersion.title)
+        .outerjoin(FormVersion, FormVersion.id == Form.current_version_id)
+        .where(Form.project_id == project_id, Form.deleted_at.is_(None))
+        .order_by(FormVersion.title)
+    )
+    return {form_id: title or form_id for form_id, title in rows}
+
+
+def alarms(session: Session, scope: Scope, limit: int = 50, *, acknowledged: bool = False) -> Sequence[SubmissionSummary]:
+    """Reports that raised an alarm and are not yet (or, when asked, already) acknowledged; newest first."""
+    row = SubmissionSummary
+    statement = visible(select(row), scope).where(row.alarm.is_not(None), row.deleted_at.is_(None))
+    statement = statement.where(row.acknowledged_at.is_not(None) if acknowledged else row.acknowledged_at.is_(None))
+    order = row.acknowledged_at.desc() if acknowledged else row.received_at.desc()
+    return session.scalars(statement.order_by(order, row.root_fact_id.desc()).limit(limit)).all()
 
 
 def open_counts(session: Session, scope: Scope) -> dict[str, int]:
     """How many alarms are not acknowledged, copies wait in quarantine and questions wait for review, by badge name."""
-    alarms = visible(select(func.count()).select_from(SubmissionSummary), scope).where(
+    alarm = visible(select(func.count()).select_from(SubmissionSummary), scope).where(
         SubmissionSummary.alarm.is_not(None), SubmissionSummary.acknowledged_at.is_(None), SubmissionSummary.deleted_at.is_(None)
     )
     review = select(func.count()).select_from(ReviewTask)
@@ -33,26 +170,56 @@ def open_counts(session: Session, scope: Scope) -> dict[str, int]:
         review = review.where(ReviewTask.sector_id == scope.sector_id)
     waiting = in_quarantine(select(func.count()).select_from(Submission), scope)
     return {
-        "alarms": session.scalar(alarms) or 0, "review": session.scalar(review) or 0, "quarantine": session.scalar(waiting) or 0,
+        "alarms": session.scalar(alarm) or 0,
+        "review": session.scalar(review) or 0,
+        "quarantine": session.scalar(waiting) or 0,
     }
 
 
-def in_quarantine(statement: Select[Any], scope: Scope) -> Select[Any]:
-    """Limits a statement over Submission to copies in quarantine that nobody has decided about yet.
+def in_quarantine(statement: Any, scope: Scope, *, decided: bool = False) -> Any:
+    """Limits a statement over Submission to copies in quarantine that nobody has decided about yet (or that somebody has).
 
-    A sector's officer sees those of the sector's posts, and those of no post (nobody else would).
-    STRICTLY CONFIDENTIAL ones are for whoever sees the whole mission only (rule C.1: visible to one role).
+    A sector's officer sees those of the sector's posts, and those of no post (nobody else would). What is marked
+    strictly confidential or severe is for whoever sees the whole mission (rule C.1: visible to one role).
     """
-    decided = (
-        select(Event.subject).where(Event.type.in_(("ACCEPT", "REJECT")), Event.subject.is_not(None)).scalar_subquery()
+    events = (
+        select(Event.subject)
+        .join(Fact, Fact.uuid == Event.subject)
+        .where(Event.type.in_(("ACCEPT", "REJECT")), Fact.id == Submission.fact_id)
     )
-    fact = select(Fact.uuid).where(Fact.id == Submission.fact_id).scalar_subquery()
     statement = statement.where(
-        Submission.disposition == literal_column("'quarantined'"), Submission.is_draft.is_(False), fact.not_in(decided)
+        Submission.disposition == literal_column("'quarantined'"),
+        Submission.is_draft.is_(False),
+        events.exists() if decided else ~events.exists(),
     )
+    if scope.released_only or scope.own_actor_id is not None:
+        return statement.where(literal_column("1") == literal_column("0"))
     if scope.sector_id is not None:
         posts = select(Post.id).where(Post.sector_id == scope.sector_id)
         statement = statement.where(
-            Submission.post_id.is_(None) | Submission.post_id.in_(posts), Submission.reason != "strictly_confidential"
+            or_(Submission.post_id.is_(None), Submission.post_id.in_(posts)),
+            or_(Submission.reason.is_(None), Submission.reason.not_in(("strictly_confidential", "severe_sensitivity"))),
         )
     return statement
+
+
+_COPIES = select(Submission, Fact, Post).join(Fact, Fact.id == Submission.fact_id).outerjoin(Post, Post.id == Submission.post_id)
+
+
+def quarantined(
+    session: Session, scope: Scope, limit: int = 200, *, decided: bool = False
+) -> Sequence[tuple[Submission, Fact, Post | None]]:
+    """Copies in quarantine with their envelope and post; waiting ones oldest first, decided ones newest first."""
+    order = Submission.fact_id.desc() if decided else Submission.fact_id
+    statement = in_quarantine(_COPIES, scope, decided=decided)
+    return [(row[0], row[1], row[2]) for row in session.execute(statement.order_by(order).limit(limit))]
+
+
+def quarantined_one(session: Session, scope: Scope, receipt: str) -> tuple[Submission, Fact, Post | None] | None:
+    """One copy in quarantine by its receipt number, decided about or not, if the scope may see it."""
+    for decided in (False, True):
+        statement = in_quarantine(_COPIES, scope, decided=decided).where(Submission.receipt == receipt.upper())
+        found = session.execute(statement).first()
+        if found is not None:
+            return found[0], found[1], found[2]
+    return None
