@@ -6,6 +6,7 @@ Revises: ${down_revision | comma,n}
 
 from alembic import op
 import sqlalchemy as sa
+from sqlalchemy import Text
 import server.models.columns
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
