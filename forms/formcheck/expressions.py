@@ -102,14 +102,16 @@ def instances(expression: str) -> tuple[str, ...]:
 
 
 def bare_names(expression: str) -> tuple[str, ...]:
-    """Return names that stand alone, as the columns of a list do in a choice filter."""
+    """Return names that stand alone outside ``[...]``, as the columns of a list do in a choice filter."""
     found = tokens(expression)
     around = ("", *(token.text for token in found), "")
-    return tuple(
-        token.text
-        for i, token in enumerate(found)
-        if token.kind == "name" and around[i] not in ("/", "@", "::", "]") and around[i + 2] not in ("/", "::")
-    )
+    depth, names = 0, []
+    for i, token in enumerate(found):
+        depth += (token.text == "[") - (token.text == "]") if token.kind == "op" else 0
+        alone = around[i] not in ("/", "//", "@", "::", "]") and around[i + 2] not in ("/", "//", "::")
+        if token.kind == "name" and alone and depth == 0:
+            names.append(token.text)
+    return tuple(names)
 
 
 def syntax_problems(expression: str) -> tuple[Problem, ...]:
@@ -119,16 +121,23 @@ def syntax_problems(expression: str) -> tuple[Problem, ...]:
 
 
 def path_problems(expression: str, known: Collection[str], context: str) -> tuple[Problem, ...]:
-    """Report absolute and ``..`` paths that lead to no node.
+    """Report absolute and ``..`` paths that lead to no node, and names without ``${}`` or quotes.
 
     ``known`` holds the paths of the form's instance such as ``/data/group/question``; ``context`` is the path of
     the node the expression belongs to. Paths inside a predicate or behind a function are left alone: their
     context is another one.
     """
     missing = [path for path in _paths(tokens(expression), context) if path not in known]
-    return tuple(
-        Problem("missing-node", f"The path {path} leads to no question.", did_you_mean(path, known))
-        for path in dict.fromkeys(missing)
+    bare = [name for name in bare_names(expression) if f"{context}/{name}" not in known]
+    return (
+        *(
+            Problem("missing-node", f"The path {path} leads to no question.", did_you_mean(path, known))
+            for path in dict.fromkeys(missing)
+        ),
+        *(
+            Problem("bare-name", f"{name} alone means nothing here.", f"Write ${{{name}}} for the answer, '{name}' for the text.")
+            for name in dict.fromkeys(bare)
+        ),
     )
 
 

@@ -158,7 +158,9 @@ def check_expression(
     reported = expressions.malformed_reference(text)
     problems = [p for p in expressions.syntax_problems(text) if not (reported and p.code == "bad-character")]
     if not problems and not survey.has_loop:
-        problems += expressions.path_problems(text, known, context)
+        found = expressions.path_problems(text, known, context)
+        # In a choice filter a bare name is a column of the list.
+        problems += [p for p in found if not (column == "choice_filter" and p.code == "bare-name")]
     for name in expressions.instances(text):
         if name not in instances:
             message = f"The form has no list called {name}."

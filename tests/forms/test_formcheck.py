@@ -66,6 +66,8 @@ def test_sound_form_has_no_findings() -> None:
         ("text | b | B | | ${a} = 1 && 1 = 1", "bad-character", "relevant", "Write `and`"),
         ("text | b | B | | | slected(., 'x')", "unknown-function", "constraint", "Did you mean selected?"),
         ("text | b | B | | /data/zz = 1", "missing-node", "relevant", "Did you mean"),
+        ("text | b | B | | a = 1", "bare-name", "relevant", "Write ${a}"),
+        ("text | b | B | | ${a} = yes", "bare-name", "relevant", "'yes' for the text"),
         ("text | b | B | | ../zz = 1", "missing-node", "relevant", "Did you mean"),
         ("calculate | b | | instance('towns')/root/item/label", "missing-instance", "calculation", "towns.csv"),
         ("select_one yn | b | B | | | | region=${a}", "missing-filter-column", "choice_filter", "spelling"),

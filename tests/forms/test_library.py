@@ -46,8 +46,12 @@ def code_lists() -> dict[str, list[dict[str, str]]]:
     return lists
 
 
-def test_the_three_forms_of_daily_work_are_there() -> None:
-    assert {"cimic_patrol", "key_infrastructure", "monthly_return"} <= set(IDS)
+def test_all_fourteen_forms_are_there() -> None:
+    assert set(IDS) == {
+        *("after_action", "capability_return", "cimic_patrol", "eo_hazard", "key_infrastructure", "key_leader"),
+        *("liaison_note", "monthly_return", "qip", "request_assistance", "route_status", "security_incident"),
+        *("supplier", "who_what_where"),
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
@@ -127,9 +131,10 @@ def test_lists_read_are_entity_lists_server_lists_or_shipped_beside_the_form(pat
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_every_entity_id_keeps_its_value_through_edits(path: Path) -> None:
     for declaration in sheet(path, "entities"):
-        assert "uuid()" not in declaration["entity_id"]
-        calculations = {row["name"]: row.get("calculation") for row in sheet(path, "survey") if row["type"] == "calculate"}
-        assert calculations["new_id"] == "once(uuid())"
+        expression = declaration.get("entity_id", "")
+        calculations = {row["name"]: row["calculation"] for row in sheet(path, "survey") if row["type"] == "calculate"}
+        assert "uuid()" not in expression
+        assert calculations.get("new_id") == ("once(uuid())" if "${new_id}" in expression else None)
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
@@ -191,6 +196,15 @@ def test_infrastructure_report_writes_facilities() -> None:
         "functionality": "functionality",
         "damage": "damage",
     }
+
+
+def test_hazard_report_only_creates_because_mine_action_decides_the_rest() -> None:
+    assert sheet(LIBRARY / "eo_hazard.xlsx", "entities") == [{"list_name": "hazards", "label": "${hz_label}"}]
+    assert save_tos("eo_hazard") == {"hz_class": "hz_class", "geometry": "hz_geo"}
+
+
+def test_route_report_only_updates_listed_routes() -> None:
+    assert sheet(LIBRARY / "route_status.xlsx", "entities") == [{"list_name": "routes", "entity_id": "${route}"}]
 
 
 def test_monthly_return_writes_no_list() -> None:
