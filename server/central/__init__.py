@@ -1,21 +1,48 @@
-"""Door: ODK-Central-compatible REST and OData under /v1."""
+"""Door: ODK-Central-compatible REST and OData under /v1. Views only read requests and shape answers."""
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
+
 from flask import Flask, Response
 
+from server.central import replies
+from server.central.routes import routes
+from server.gate import public
 from server.problems import Problem
+
+_VIEWS = ("sessions", "projects", "app_users", "assignments", "forms", "drafts")
+_VERSION = re.compile(r"^/v(\d+)(/|$)")
 
 
 def register(app: Flask) -> None:
     """Adds this door's routes to the app."""
+    for name in _VIEWS:
+        # Importing a module adds its routes to the blueprint.
+        import_module(f"server.central.{name}")
+    app.register_blueprint(routes)
+    app.add_url_rule("/v<int:version>/", "central_version", _other_version, methods=_METHODS)
+    app.add_url_rule("/v<int:version>/<path:rest>", "central_version_path", _other_version, methods=_METHODS)
 
 
 def answers(path: str) -> bool:
     """Whether problems at this path are rendered by this door."""
-    return path == "/v1" or path.startswith("/v1/")
+    return _VERSION.match(path) is not None
 
 
 def render_problem(problem: Problem) -> Response:
-    """The problem in this door's own form."""
-    return Response(problem.message, status=problem.status, mimetype="application/json")
+    """ODK Central's JSON: message, code and details."""
+    response = replies.as_json(problem.as_dict(), problem.status)
+    response.headers["Cache-Control"] = "no-store"
+    if "seconds" in problem.details:
+        response.headers["Retry-After"] = str(problem.details["seconds"])
+    return response
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@public
+def _other_version(version: int, rest: str = "") -> Response:
+    raise Problem("not_found") if version == 1 else Problem("wrong_api_version", got=str(version))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from server.models import Actor, AppUser, Post
 
@@ -26,7 +26,8 @@ def devices(
     session: Session, project_id: int | None = None, post_id: int | None = None, *, revoked: bool = True
 ) -> Sequence[Device]:
     """Devices by post and name; revoked ones are left out when asked."""
-    maker = select(Actor.display_name).where(Actor.id == AppUser.created_by).scalar_subquery()
+    creator = aliased(Actor)
+    maker = select(creator.display_name).where(creator.id == AppUser.created_by).scalar_subquery()
     statement = (
         select(AppUser, Actor, Post, maker).join(Actor, Actor.id == AppUser.actor_id)
         .outerjoin(Post, Post.id == AppUser.post_id).where(Actor.deleted_at.is_(None))

@@ -92,12 +92,16 @@ def publish(
 def save_draft(
     session: Session, settings: Settings, project_id: int, data: bytes, filename: str, actor: Identity | None = None,
     xml_form_id: str | None = None, ignore_warnings: bool = True, fallback_form_id: str | None = None,
+    must_be_new: bool = False,
 ) -> FormVersion:
     """Stores the file as the form's draft, replacing an earlier draft, and commits. Same problems as `publish`.
 
     xml_form_id: the form it must be (a draft of another form is refused as unexpected_value).
+    must_be_new: the project must not have a form of that id yet, else uniqueness.
     """
     converted = convert(data, filename, fallback_form_id or xml_form_id)
+    if must_be_new and queries.form(session, project_id, converted.form_id) is not None:
+        raise Problem("uniqueness", fields="projectId, xmlFormId", values=f"{project_id}, {converted.form_id}")
     if xml_form_id is not None and converted.form_id != xml_form_id:
         raise Problem("unexpected_value", field="form id", value=converted.form_id, reason=f"this is the form '{xml_form_id}'.")
     draft = _store_draft(session, settings, project_id, converted, data, filename, actor, ignore_warnings)

@@ -1,0 +1,55 @@
+"""Queries over assignments: who may fill which form, beside what people's roles give them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.models import Actor, AppUser, Assignment, Form, User
+
+
+def people(session: Session) -> Sequence[tuple[int, str]]:
+    """Actor id and role of every person who can log in, by id."""
+    rows = session.execute(
+        select(User.actor_id, User.role).join(Actor, Actor.id == User.actor_id)
+        .where(Actor.deleted_at.is_(None)).order_by(User.actor_id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def assignments(session: Session, project_id: int, form_id: int | None) -> Sequence[Assignment]:
+    """What is assigned on a form, or (form_id None) on the whole project."""
+    on_form = Assignment.form_id.is_(None) if form_id is None else Assignment.form_id == form_id
+    return session.scalars(
+        select(Assignment).where(Assignment.project_id == project_id, on_form).order_by(Assignment.id)
+    ).all()
+
+
+def form_assignments(session: Session, project_id: int) -> Sequence[tuple[Assignment, str]]:
+    """Every assignment on a form of the project with the form's id."""
+    rows = session.execute(
+        select(Assignment, Form.xml_form_id).join(Form, Form.id == Assignment.form_id)
+        .where(Assignment.project_id == project_id, Form.deleted_at.is_(None)).order_by(Assignment.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def assignment(session: Session, actor_id: int, role: str, project_id: int, form_id: int | None) -> Assignment | None:
+    """That very assignment."""
+    on_form = Assignment.form_id.is_(None) if form_id is None else Assignment.form_id == form_id
+    return session.scalars(
+        select(Assignment).where(
+            Assignment.actor_id == actor_id, Assignment.role == role, Assignment.project_id == project_id, on_form
+        )
+    ).first()
+
+
+def actor_exists(session: Session, actor_id: int, project_id: int) -> bool:
+    """Whether there is a live person with that id, or an app user of this project."""
+    found = session.execute(
+        select(Actor.type, AppUser.project_id).outerjoin(AppUser, AppUser.actor_id == Actor.id)
+        .where(Actor.id == actor_id, Actor.deleted_at.is_(None))
+    ).first()
+    return found is not None and (found[0] == "user" or found[1] == project_id)

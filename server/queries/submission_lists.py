@@ -1,0 +1,204 @@
+"""Queries behind the lists, tables and exports of submissions that /v1 serves; always within a scope, page by page.
+
+A list is read in batches by key and never as a whole. `root_fact_id` grows with the order of arrival, so it is the
+key of every page; with an order of its own a list is first read as ids.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from server.models import Actor, Attachment, Event, Fact, Submission, SubmissionSummary
+from server.queries.odata_filter import FilterField
+from server.queries.scope import Scope
+
+BATCH = 500
+FILTER_FIELDS: dict[str, FilterField] = {
+    "__id": FilterField(SubmissionSummary.__table__.c.root_instance_id, "text"),
+    "__system/submissionDate": FilterField(SubmissionSummary.__table__.c.received_at, "time"),
+    "__system/updatedAt": FilterField(SubmissionSummary.__table__.c.updated_at, "time"),
+    "__system/deletedAt": FilterField(SubmissionSummary.__table__.c.deleted_at, "time"),
+    "__system/submitterId": FilterField(SubmissionSummary.__table__.c.submitter_id, "number"),
+    "__system/reviewState": FilterField(SubmissionSummary.__table__.c.review_state, "text"),
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which submissions of a form, in which order (newest first by default)."""
+
+    project_id: int
+    xml_form_id: str
+    scope: Scope
+    is_draft: bool = False
+    deleted: bool = False
+    condition: ColumnElement[bool] | None = None
+    order: Sequence[ColumnElement[Any]] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One submission as lists show it: its summary, the current and the first version's fact, and who sent it."""
+
+    summary: SubmissionSummary
+    current: Submission
+    root: Submission
+    submitter: Actor | None
+    current_at: dt.datetime
+
+
+def in_scope(scope: Scope) -> list[ColumnElement[bool]]:
+    """The conditions of a scope over summaries: own sector, own submissions, or (released only) nothing at all."""
+    conditions: list[ColumnElement[bool]] = []
+    if scope.released_only:
+        conditions.append(SubmissionSummary.root_fact_id < 0)
+    if scope.own_actor_id is not None:
+        conditions.append(SubmissionSummary.submitter_id == scope.own_actor_id)
+    elif scope.sector_id is not None:
+        conditions.append(SubmissionSummary.sector_id == scope.sector_id)
+    return conditions
+
+
+def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Everything that a submission must fulfil to be in the list."""
+    found = [
+        SubmissionSummary.project_id == wanted.project_id, SubmissionSummary.xml_form_id == wanted.xml_form_id,
+        SubmissionSummary.is_draft.is_(wanted.is_draft), *in_scope(wanted.scope),
+    ]
+    if not wanted.deleted:
+        found.append(SubmissionSummary.deleted_at.is_(None))
+    if wanted.condition is not None:
+        found.append(wanted.condition)
+    return found
+
+
+def count(session: Session, wanted: Wanted) -> int:
+    """How many there are."""
+    return session.scalar(select(func.count()).select_from(SubmissionSummary).where(*conditions(wanted))) or 0
+
+
+def fingerprint(session: Session, wanted: Wanted) -> str:
+    """A text that changes when anything in the list changes; one aggregate query, so that 304 costs nearly nothing."""
+    summary = SubmissionSummary
+    row = session.execute(
+        select(
+            func.count(), func.max(summary.current_fact_id), func.max(summary.updated_at), func.max(summary.deleted_at),
+            func.sum(summary.files_present), func.sum(summary.edits), func.sum(summary.current_fact_id),
+            func.count(summary.review_state),
+        ).where(*conditions(wanted))
+    ).one()
+    return "|".join(str(part) for part in row)
+
+
+def page_ids(session: Session, wanted: Wanted, limit: int | None, offset: int) -> list[int]:
+    """The keys of one page of an ordered list (or of the newest-first list with an offset)."""
+    order = [*wanted.order, SubmissionSummary.root_fact_id.desc()]
+    statement = select(SubmissionSummary.root_fact_id).where(*conditions(wanted)).order_by(*order)
+    return list(session.scalars(_window(statement, limit, offset)))
+
+
+def place_of(session: Session, wanted: Wanted, root_instance_id: str) -> int | None:
+    """The key of a submission by its instanceID, for going on after it."""
+    return session.scalar(
+        select(SubmissionSummary.root_fact_id).where(
+            SubmissionSummary.project_id == wanted.project_id, SubmissionSummary.xml_form_id == wanted.xml_form_id,
+            SubmissionSummary.is_draft.is_(wanted.is_draft), SubmissionSummary.root_instance_id == root_instance_id,
+        )
+    )
+
+
+def newest_first(session: Session, wanted: Wanted, before: int | None = None) -> Iterator[Listed]:
+    """The list from the newest (or from below the key `before`), read in batches."""
+    place = before
+    while True:
+        below = [] if place is None else [SubmissionSummary.root_fact_id < place]
+        statement = _listed().where(*conditions(wanted), *below).order_by(SubmissionSummary.root_fact_id.desc()).limit(BATCH)
+        batch = _read(session, statement)
+        yield from batch
+        if len(batch) < BATCH:
+            return
+        place = batch[-1].summary.root_fact_id
+        # What was shown is not needed any more; without this the session would keep every row of a long list.
+        session.expunge_all()
+
+
+def by_ids(session: Session, ids: Sequence[int]) -> Iterator[Listed]:
+    """The submissions with these keys in the order given, read in batches."""
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        rows = _read(session, _listed().where(SubmissionSummary.root_fact_id.in_(part)))
+        found = {row.summary.root_fact_id: row for row in rows}
+        yield from (found[key] for key in part if key in found)
+        if len(ids) > BATCH:
+            session.expunge_all()
+
+
+def one(session: Session, wanted: Wanted, root_instance_id: str) -> Listed | None:
+    """The submission with this (first) instanceID within the scope."""
+    statement = _listed().where(*conditions(wanted), SubmissionSummary.root_instance_id == root_instance_id)
+    return next(iter(_read(session, statement)), None)
+
+
+def submitters(session: Session, wanted: Wanted) -> Sequence[Actor]:
+    """Who sent anything that is in the list, by name."""
+    senders = select(SubmissionSummary.submitter_id).where(*conditions(wanted)).distinct()
+    return session.scalars(select(Actor).where(Actor.id.in_(senders)).order_by(Actor.display_name, Actor.id)).all()
+
+
+def comments(session: Session, subject: str, project_id: int, xml_form_id: str) -> Sequence[tuple[Event, Fact]]:
+    """Comments on a submission, newest first."""
+    rows = session.execute(
+        select(Event, Fact).join(Fact, Fact.id == Event.fact_id)
+        .where(Event.type == "COMMENT", Event.subject == subject).order_by(Fact.id.desc())
+    )
+    return [
+        (event, fact) for event, fact in rows
+        if event.payload.get("project_id", project_id) == project_id and event.payload.get("form", xml_form_id) == xml_form_id
+    ]
+
+
+def version_facts(session: Session, fact_ids: Sequence[int]) -> dict[int, tuple[Fact, Actor | None]]:
+    """The envelopes of versions with who sent them."""
+    rows = session.execute(
+        select(Fact, Actor).outerjoin(Actor, Actor.id == Fact.actor_id).where(Fact.id.in_(fact_ids))
+    )
+    return {fact.id: (fact, actor) for fact, actor in rows}
+
+
+def files_of(session: Session, fact_ids: Sequence[int]) -> dict[int, list[Attachment]]:
+    """Files per version, in order of arrival."""
+    found: dict[int, list[Attachment]] = {}
+    rows = select(Attachment).where(Attachment.submission_fact_id.in_(fact_ids)).order_by(Attachment.fact_id)
+    for row in session.scalars(rows):
+        found.setdefault(row.submission_fact_id, []).append(row)
+    return found
+
+
+def _listed() -> Select[SubmissionSummary, Submission, Submission, Actor, dt.datetime]:
+    root_entity, current_fact = aliased(Submission), aliased(Fact)
+    return (
+        select(SubmissionSummary, Submission, root_entity, Actor, current_fact.received_at)
+        .join(Submission, Submission.fact_id == SubmissionSummary.current_fact_id)
+        .join(root_entity, root_entity.fact_id == SubmissionSummary.root_fact_id)
+        .join(current_fact, current_fact.id == SubmissionSummary.current_fact_id)
+        .outerjoin(Actor, Actor.id == SubmissionSummary.submitter_id)
+    )
+
+
+def _read(session: Session, statement: Select[SubmissionSummary, Submission, Submission, Actor, dt.datetime]) -> list[Listed]:
+    return [Listed(*row) for row in session.execute(statement)]
+
+
+def _window(statement: Select[Any], limit: int | None, offset: int) -> Select[Any]:
+    if limit is not None:
+        statement = statement.limit(limit)
+    elif offset:
+        # SQLite knows no OFFSET without LIMIT; -1 would not do on PostgreSQL.
+        statement = statement.limit(2**53)
+    return statement.offset(offset) if offset else statement
