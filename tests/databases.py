@@ -23,7 +23,8 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from server import create_app, engine_options, prepare_engine
+from server import create_app
+from server.engines import engine_options, prepare_engine
 from server.config import Settings
 from server.extensions import db
 

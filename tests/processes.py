@@ -21,7 +21,7 @@ import requests
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from server import engine_options, prepare_engine
+from server.engines import engine_options, prepare_engine
 from server.config import Settings
 from server.extensions import db
 from tests.databases import PostgresServer, free_port, make_settings

@@ -11,7 +11,7 @@ def main() -> None:
     """Upgrades the schema; says so if anything changed; makes a backup first."""
     from sqlalchemy import create_engine
 
-    from server import engine_options, prepare_engine
+    from server.engines import engine_options, prepare_engine
     from server.services.database import upgrade
 
     settings = load_settings()

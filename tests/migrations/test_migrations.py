@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect
 
 import server.models  # noqa: F401
-from server import prepare_engine
+from server.engines import prepare_engine
 from server.extensions import db
 from server.services.database import current_revision, newest_revision, upgrade
 from tests.databases import PostgresServer

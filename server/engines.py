@@ -1,0 +1,32 @@
+"""How each database is opened: pool, time-outs, SQLite's journal. Used by the app, the commands and the migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Pool and connection options per database: SQLite waits 30 s for its one writer; PostgreSQL checks old connections."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 30, "check_same_thread": False}}
+    return {"pool_size": 8, "max_overflow": 16, "pool_pre_ping": True}
+
+
+def prepare_engine(engine: Engine) -> None:
+    """SQLite: WAL with full fsync (an answered report survives a power cut), foreign keys on."""
+    if engine.dialect.name != "sqlite" or getattr(engine, "_fieldpost_prepared", False):
+        return
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.close()
+
+    engine._fieldpost_prepared = True  # type: ignore[attr-defined]
