@@ -60,16 +60,17 @@ def _month(period: str | None) -> Month:
 def state_label(cell: Cell) -> str:
     """The state in the reader's language."""
     if cell.state == "late" and not cell.arrived:
-        return _("Overdue")
+        return str(_("Overdue"))
     return _label(cell.state)
 
 
 def _label(state: State) -> str:
-    return {
+    names: dict[State, str] = {
         "not_due": _("Not due yet"), "due": _("Due"), "received": _("Received"), "nil": _("Nil return"), "late": _("Late"),
         "late_in_transit": _("Late in transit"), "missing": _("Missing"), "superseded": _("Superseded"),
         "waived": _("Waived"), "handover": _("Handover"),
-    }[state]
+    }
+    return names[state]
 
 
 @blueprint.get("/returns")

@@ -197,7 +197,7 @@ def unwaive(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: s
     if cell is None or cell.waiver is None:
         raise Problem("state_conflict", reason="this return is not waived.")
     record_event(
-        session, type="RETRACT", subject=cell.waiver.event, payload={"event": cell.waiver.event},
+        session, type="RETRACT", subject=cell.waiver.event, payload={"target": cell.waiver.event},
         server_id=mission.server_id(session), actor_id=identity.actor_id, actor_name=identity.name,
     )
     session.commit()
