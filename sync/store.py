@@ -72,5 +72,9 @@ class MergeStore(Protocol):
         states: Mapping[str, EntityState],
         records: Sequence[Record],
         tasks: Sequence[Task],
+        verdicts: Mapping[tuple[str, str], str],
     ) -> None:
-        """Replaces the records and tasks of whole components: `states` are all their entities, with or without a record."""
+        """Replaces the records and tasks of whole components.
+
+        `states` are all their entities, with or without a record; `verdicts` the judgements in force by pair.
+        """

@@ -108,8 +108,8 @@ class CandidatePair(Model):
     __tablename__ = "candidate_pairs"
     a_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     b_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    project_id: Mapped[int] = mapped_column(Integer)
-    dataset: Mapped[str] = mapped_column(String(249))
+    project_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    dataset: Mapped[str] = mapped_column(String(249), primary_key=True)
     score: Mapped[float] = mapped_column(Float)
     certain: Mapped[bool] = mapped_column(Boolean, default=False)
     verdict: Mapped[str | None] = mapped_column(String(10))

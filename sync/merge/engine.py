@@ -101,7 +101,8 @@ class Engine:
             made, asked = work.results(part)
             records += made
             tasks += asked
-        self.store.put_results(register.name, work.states, records, tasks)
+        verdicts = {pair: judgement.verdict for pair, judgement in work.in_force.items()}
+        self.store.put_results(register.name, work.states, records, tasks, verdicts)
         return whole
 
     def _states(self, register: Register, entity_ids: Iterable[str]) -> dict[str, EntityState]:

@@ -47,6 +47,7 @@ class Observation:
     `data` is the entity operation's own text per property (chains work on it, empty texts included); `statements` holds
     only what was answered. Times are UTC; `source` is the root instanceID, `fact_id` the server's number of the fact.
     `official` marks an officer's own writing through the API: it counts as seen, and it may move a known place.
+    `withdrawn`: an officer rejected the report; it stays in the chain, but states nothing.
     `problem` is set when the operation itself was faulty: such an observation is kept and never applied.
     """
 
@@ -74,6 +75,7 @@ class Observation:
     branch_id: str | None = None
     problem: str | None = None
     official: bool = False
+    withdrawn: bool = False
     sensitivity: str | None = None
 
 

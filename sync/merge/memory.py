@@ -136,6 +136,7 @@ class MemoryStore:
         states: Mapping[str, EntityState],
         records: Sequence[Record],
         tasks: Sequence[Task],
+        verdicts: Mapping[tuple[str, str], str],
     ) -> None:
         for entity_id, state in states.items():
             self.records.pop((register, entity_id), None)

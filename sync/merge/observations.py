@@ -28,6 +28,7 @@ class ReportContext:
 
     `key` names the report among all forms; `source` is its root instanceID. `clock`, `received_at` and `fact_id` are the original's, so that an edit changes
     neither the order nor the ids; `version` is (clock, instanceID) of the version read. `zone` is the mission's.
+    `withdrawn`: the report was rejected or deleted, so it states nothing in lists with a register file.
     """
 
     form_id: str
@@ -41,6 +42,7 @@ class ReportContext:
     fact_id: int | None = None
     post_id: int | None = None
     actor_id: int | None = None
+    withdrawn: bool = False
 
 
 class Answers:
@@ -124,7 +126,8 @@ def _observation(
 ) -> Observation:
     question = register.observed.get(context.form_id) if register else None
     observed_at, flagged = observed_time(answers, question, context.received_at, context.zone)
-    statements = _statements(operation, answers, context.form_id, register)
+    withdrawn = context.withdrawn and register is not None
+    statements = {} if withdrawn else _statements(operation, answers, context.form_id, register)
     place = "/".join((operation.path, *map(str, operation.indices)))
     action: Action = "create" if operation.action == "none" else operation.action
     return Observation(
@@ -154,6 +157,7 @@ def _observation(
         branch_id=operation.branch_id,
         problem=operation.problem,
         sensitivity=answers.text(SENSITIVITY_QUESTION),
+        withdrawn=withdrawn,
     )
 
 

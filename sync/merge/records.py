@@ -21,7 +21,7 @@ LEVELS = ("low", "moderate", "high", "severe")
 
 @dataclass(frozen=True, slots=True)
 class EntityState:
-    """An entity with its chain; `exists` only when something created it."""
+    """An entity with its chain."""
 
     id: str
     register: str
@@ -30,8 +30,8 @@ class EntityState:
 
     @property
     def exists(self) -> bool:
-        """Whether a create was applied."""
-        return bool(self.chain.versions)
+        """Whether something created it, and not every report of it was rejected."""
+        return any(not version.observation.withdrawn for version in self.chain.versions)
 
     @property
     def anchor(self) -> Observation:

@@ -1,0 +1,122 @@
+"""Queries of folding: the queue of facts, the events among them, and emptying projections for a rebuild."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import delete, func, insert, literal, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from server.models import (
+    BlockingKey,
+    CandidatePair,
+    Dataset,
+    Entity,
+    Event,
+    EventTarget,
+    Fact,
+    Observation,
+    PendingFact,
+    Post,
+    Record,
+    Release,
+    ReviewTask,
+    SubmissionSummary,
+)
+
+FOLDED_KINDS = ("submission", "attachment", "event")
+PROJECTIONS = (
+    BlockingKey, CandidatePair, Entity, EventTarget, Observation, Record, Release, ReviewTask, SubmissionSummary,
+)  # fmt: skip
+# Any number will do, as long as nothing else in the database takes the same advisory lock.
+_FOLDING_LOCK = 0x46504D52
+
+
+def hold_queue(session: Session) -> None:
+    """Waits until nobody else folds, until this transaction ends: two folds at once could miss each other's things."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FOLDING_LOCK})
+    else:
+        # A write takes SQLite's one write lock before anything is read, so that what is read cannot be out of date.
+        session.execute(delete(PendingFact).where(PendingFact.fact_id == -1))
+
+
+def claim(session: Session, limit: int, now: dt.datetime, exclude: Collection[int] = ()) -> list[int]:
+    """The oldest waiting facts that may be tried now, oldest first."""
+    due = or_(PendingFact.not_before.is_(None), PendingFact.not_before <= now)
+    query = select(PendingFact.fact_id).where(due)
+    if exclude:
+        query = query.where(PendingFact.fact_id.not_in(exclude))
+    return list(session.scalars(query.order_by(PendingFact.fact_id).limit(limit).with_for_update(skip_locked=True)))
+
+
+def facts(session: Session, fact_ids: Collection[int]) -> Sequence[Fact]:
+    """The envelopes of these facts, in the order they were stored."""
+    return session.scalars(select(Fact).where(Fact.id.in_(fact_ids)).order_by(Fact.id)).all()
+
+
+def events(session: Session, fact_ids: Collection[int]) -> list[tuple[Event, Fact]]:
+    """The events among these facts, with their envelopes."""
+    query = select(Event, Fact).join(Fact, Fact.id == Event.fact_id).where(Event.fact_id.in_(fact_ids))
+    return [(event, fact) for event, fact in session.execute(query.order_by(Fact.hlc, Fact.uuid))]
+
+
+def done(session: Session, fact_ids: Collection[int]) -> None:
+    """Takes facts off the queue."""
+    session.execute(delete(PendingFact).where(PendingFact.fact_id.in_(fact_ids)))
+
+
+def failed(session: Session, fact_id: int, error: str) -> int:
+    """Notes that a fact could not be folded; returns how often it was tried."""
+    attempts = PendingFact.attempts + 1
+    session.execute(update(PendingFact).where(PendingFact.fact_id == fact_id).values(attempts=attempts, last_error=error))
+    return session.scalar(select(PendingFact.attempts).where(PendingFact.fact_id == fact_id)) or 1
+
+
+def wait_until(session: Session, fact_id: int, not_before: dt.datetime) -> None:
+    """Keeps a fact on the queue, not to be tried before this instant."""
+    session.execute(update(PendingFact).where(PendingFact.fact_id == fact_id).values(not_before=not_before))
+
+
+def any_waiting(session: Session, now: dt.datetime) -> bool:
+    """Whether a fact may be folded now; cheap, for the worker's idle loop."""
+    due = or_(PendingFact.not_before.is_(None), PendingFact.not_before <= now)
+    return session.scalar(select(literal(1)).select_from(PendingFact).where(due).limit(1)) is not None
+
+
+def failing(session: Session) -> Sequence[PendingFact]:
+    """Facts that could not be folded so far, with attempts and the last error."""
+    return session.scalars(select(PendingFact).where(PendingFact.attempts > 0).order_by(PendingFact.fact_id)).all()
+
+
+def waiting_count(session: Session) -> int:
+    """How many facts are stored and not folded yet."""
+    return session.scalar(select(func.count()).select_from(PendingFact)) or 0
+
+
+def empty_projections(session: Session) -> None:
+    """Drops everything that folding made and puts every fact back on the queue."""
+    for model in PROJECTIONS:
+        session.execute(delete(model))
+    session.execute(delete(PendingFact))
+    waiting = select(Fact.id, literal(0)).where(Fact.kind.in_(FOLDED_KINDS))
+    session.execute(insert(PendingFact).from_select(["fact_id", "attempts"], waiting))
+
+
+def datasets_with_registers(session: Session) -> list[tuple[int, str, str]]:
+    """(project id, dataset, register file) of every list that names a register file."""
+    query = select(Dataset.project_id, Dataset.name, Dataset.register).where(Dataset.register.is_not(None))
+    return [(project_id, name, str(register)) for project_id, name, register in session.execute(query)]
+
+
+def approval_lists(session: Session) -> set[tuple[int, str]]:
+    """(project id, dataset) of the lists whose entities are made only once the report is approved."""
+    query = select(Dataset.project_id, Dataset.name).where(Dataset.approval_required.is_(True))
+    return {(project_id, name) for project_id, name in session.execute(query)}
+
+
+def post_units(session: Session, post_ids: Collection[int]) -> dict[int, str]:
+    """The unit that holds each of these posts."""
+    query = select(Post.id, Post.unit_code).where(Post.id.in_(post_ids), Post.unit_code.is_not(None))
+    return {post: str(unit) for post, unit in session.execute(query)}

@@ -1,0 +1,119 @@
+"""The queue of stored facts and what folds them into projections, in order. Nothing stored is ever lost on the way.
+
+A batch is one transaction; when it fails, its facts are tried one by one, and one that fails alone stays on the queue
+with its error, to be tried again later. Must not know what a fact means; each folder does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.orm import Session
+
+from server.models import Fact
+from server.queries import merge_facts as queries
+from server.services import merging, summaries
+from server.services.journal import now
+
+Folder = Callable[[Session, Collection[Fact]], None]
+# In this order: summaries name places by the records that merging made; releases read both.
+FOLDERS: list[Folder] = [merging.fold, summaries.fold]
+
+# Small enough that intake never waits long for SQLite's one writer.
+BATCH = 50
+_FIRST_RETRY, _LAST_RETRY = dt.timedelta(seconds=5), dt.timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What `drain` did: how many facts were folded, and those that could not be, as (fact id, attempts, error)."""
+
+    folded: int
+    failing: tuple[tuple[int, int, str], ...]
+
+
+def fold_now(session: Session, facts: Collection[Fact]) -> None:
+    """Folds facts that the caller has just added, in the caller's transaction, so that its answer shows them.
+
+    The caller commits. An error here undoes the whole transaction, and so the facts as well.
+    """
+    session.flush()
+    queries.hold_queue(session)
+    _run(session, facts)
+    queries.done(session, [fact.id for fact in facts])
+
+
+def fold_batch(session: Session, limit: int = BATCH, exclude: Collection[int] = ()) -> tuple[int, list[int]]:
+    """Folds the oldest waiting facts and commits. Returns how many were folded and the ids of those that failed."""
+    queries.hold_queue(session)
+    ids = queries.claim(session, limit, now(), exclude)
+    if not ids:
+        session.commit()
+        return 0, []
+    try:
+        _run(session, queries.facts(session, ids))
+        queries.done(session, ids)
+        session.commit()
+        return len(ids), []
+    except Exception:  # one fault must not stop the queue; it is found, recorded and shown fact by fact
+        session.rollback()
+    failed = [fact_id for fact_id in ids if not _fold_alone(session, fact_id)]
+    return len(ids) - len(failed), failed
+
+
+def _run(session: Session, facts: Collection[Fact]) -> None:
+    for folder in FOLDERS:
+        folder(session, facts)
+        session.flush()
+
+
+def _fold_alone(session: Session, fact_id: int) -> bool:
+    """Folds one fact in its own transaction; a failure is noted on the queue."""
+    try:
+        queries.hold_queue(session)
+        _run(session, queries.facts(session, [fact_id]))
+        queries.done(session, [fact_id])
+        session.commit()
+        return True
+    except Exception as error:  # see fold_batch
+        session.rollback()
+        structlog.get_logger().error("folding failed", fact_id=fact_id, exc_info=error)
+        attempts = queries.failed(session, fact_id, f"{type(error).__name__}: {error}"[:2000])
+        wait = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(attempts - 1, 10))
+        queries.wait_until(session, fact_id, now() + wait)
+        session.commit()
+        return False
+
+
+def drain(session: Session, progress: Callable[[int], None] | None = None) -> Drained:
+    """Folds until every stored fact has been tried; a fact that fails is tried once. Commits batch by batch.
+
+    `progress` is called with the number of facts folded so far.
+    """
+    folded = 0
+    given_up: set[int] = set()
+    while True:
+        done, failed = fold_batch(session, exclude=given_up)
+        folded += done
+        given_up |= set(failed)
+        if progress is not None:
+            progress(folded)
+        if not done and not failed:
+            break
+    failing = tuple((row.fact_id, row.attempts, row.last_error or "") for row in queries.failing(session))
+    session.commit()
+    return Drained(folded, failing)
+
+
+def rebuild(session: Session, progress: Callable[[int], None] | None = None) -> Drained:
+    """Drops every projection and makes it again from the facts, in batches, beside a running server.
+
+    While it runs, pages and lists show what has been made again so far; intake is not held up.
+    """
+    queries.hold_queue(session)
+    queries.empty_projections(session)
+    session.commit()
+    return drain(session, progress)
