@@ -59,9 +59,10 @@ def fill(
 
     `answers` maps a question's name or path ("/g_loc/adm1") to its value: text, number, truth, date, datetime (aware),
     time, `forms.values.Point`, or a list of texts for a select of many; a repeat maps to a list of such mappings, a
-    group may map to one. None and "" mean unanswered. Files are named by the caller. `lists` as in
-    `forms.validation.validate`; entity lists carry `__version` where it is known. `now` is aware.
-    Raises FillingProblem for an answer to a question that the form does not have or a value of no known kind.
+    group may map to one. None means untouched: defaults and triggers may fill it; "" means emptied on purpose.
+    Files are named by the caller. `lists` as in `forms.validation.validate`; entity lists carry `__version` where it
+    is known. `now` is aware. Raises FillingProblem for an answer to a question that the form does not have or a value
+    of no known kind.
     """
     filled = _filled(definition, answers, lists, now, rng or Random(), device_id, username, instance_id, start, end)
     return _xml(filled)

@@ -39,6 +39,8 @@ class _Giver:
         """Answers of one repeat instance (or the root); `scope` is its node, `group` where bare names are sought first."""
         for key, value in answers.items():
             field = self._field(key, group, repeat)
+            if value is None:
+                continue
             if field.type == "repeat":
                 self._give_repeat(scope, field, value)
             elif field.is_structure:

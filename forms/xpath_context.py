@@ -11,7 +11,7 @@ from forms.nodes import ListData, Lists, Node
 from forms.xpath_parser import XPathProblem
 from forms.xpath_values import Value, to_number, to_string
 
-WORK_LIMIT: Final = 3_000_000
+WORK_LIMIT: Final = 2_000_000
 """Nodes one environment may visit; a form of 1,000 questions needs some ten thousand."""
 
 
