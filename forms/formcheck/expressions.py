@@ -37,7 +37,7 @@ _TOKEN = re.compile(
     r"""|(?P<op>//|::|\.\.|!=|<=|>=|[/.()\[\],=<>+\-*|@$])|(?P<space>\s+)|(?P<other>.)""",
     re.DOTALL,
 )
-_REFERENCE = re.compile(r"\$\{\s*(?:last-saved#)?([^}]*?)\s*\}")
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _FOREIGN: Final = {
     "&": "Write `and` for `&&`.",
     "!": "Write `!=` for unequal and `not(...)` for a negation.",
@@ -81,7 +81,7 @@ def tokens(expression: str) -> tuple[Token, ...]:
 
 def references(text: str) -> tuple[str, ...]:
     """Return the question names in ``${...}``, also those inside quotes or labels."""
-    return tuple(_REFERENCE.findall(text))
+    return tuple(inner.strip().removeprefix("last-saved#") for inner in _REFERENCE.findall(text))
 
 
 def malformed_reference(text: str) -> bool:

@@ -18,14 +18,16 @@ from typing import Any, Final, Literal
 from pyxform.errors import PyXFormError
 from pyxform.xls2json_backends import DefinitionData, get_xlsform
 
-from forms.findings import FormRefused, Place, error
+from forms.findings import NOWHERE, FormRefused, Place, error
 
 Kind = Literal["xlsx", "xls", "csv", "md", "xml"]
 
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 60 * 1024 * 1024
 MAX_PARTS: Final = 2_000
-MAX_VALUES: Final = 400_000
+MAX_VALUES: Final = 250_000
+MAX_CELL: Final = 32_767
+"""Longest text of a cell, in characters: Excel's own limit, held against text files too."""
 MAX_SURVEY_ROWS: Final = 5_000
 MAX_LIST_ROWS: Final = 50_000
 
@@ -135,7 +137,7 @@ def read_workbook(data: bytes, kind: Kind) -> Workbook:
         message = f"The file is damaged: {type(problem).__name__}: {problem}"
         raise _refused("unreadable", message, "Save it again in a spreadsheet program.") from problem
     workbook = Workbook(dict(_sheets(definition)), _shallow(definition))
-    _refuse_many_rows(workbook)
+    _refuse_oversize(workbook)
     return workbook
 
 
@@ -168,11 +170,16 @@ def _shallow(definition: DefinitionData) -> dict[str, Any]:
     return {field.name: getattr(definition, field.name) for field in dataclasses.fields(definition)}
 
 
-def _refuse_many_rows(workbook: Workbook) -> None:
+def _refuse_oversize(workbook: Workbook) -> None:
     for name, sheet in workbook.sheets.items():
         most = MAX_SURVEY_ROWS if name == "survey" else MAX_LIST_ROWS
         if len(sheet.rows) > most:
-            raise _refused("too-many-rows", f"The sheet has more than {most} rows.", _SPLIT_ADVICE, sheet=name)
+            raise _refused("too-many-rows", f"The sheet has more than {most} rows.", _SPLIT_ADVICE, Place(name))
+        for row in sheet.rows:
+            for column, text in row.cells.items():
+                if len(text) > MAX_CELL:
+                    message = f"The cell holds {len(text)} characters; {MAX_CELL} is the most."
+                    raise _refused("cell-too-long", message, "Shorten it.", Place(name, row.number, column))
 
 
 def _check_xlsx(data: bytes) -> None:
@@ -241,8 +248,8 @@ def _protected() -> FormRefused:
     return _refused("protected", "The workbook is protected by a password.", "Remove the password and save again.")
 
 
-def _refused(code: str, message: str, advice: str, sheet: str | None = None) -> FormRefused:
-    return FormRefused([error(code, message, advice, Place(sheet))])
+def _refused(code: str, message: str, advice: str, place: Place = NOWHERE) -> FormRefused:
+    return FormRefused([error(code, message, advice, place)])
 
 
 _PRECHECKS: Final[Mapping[Kind, Callable[[bytes], None]]] = {

@@ -195,6 +195,12 @@ def test_too_many_questions_are_refused() -> None:
     assert refusal(f"| survey |\n| | type | name | label |\n{rows}".encode(), "a.md").code == "too-many-rows"
 
 
+def test_cell_longer_than_a_spreadsheet_allows_is_refused_with_its_place() -> None:
+    finding = refusal(MD.replace("People |", "${" * 200_000 + " |").encode(), "a.md")
+
+    assert (finding.code, finding.sheet, finding.row, finding.column) == ("cell-too-long", "survey", 2, "label")
+
+
 def test_fault_in_a_spreadsheet_has_the_row_the_officer_sees() -> None:
     data = workbook(("integer", "people", "People"), (None, None, None), ("text", "why", "Why", "${peple} > 3"))
 
