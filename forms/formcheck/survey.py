@@ -20,6 +20,8 @@ from forms.formcheck.workbook import Row, Sheet, Workbook
 NAME: Final = re.compile(r"[^\W\d][\w.\-]*")
 EXPRESSION_COLUMNS: Final = ("relevant", "constraint", "required", "calculation", "choice_filter", "repeat_count")
 TEXT_COLUMNS: Final = ("label", "hint", "guidance_hint", "constraint_message", "required_message")
+MAX_DEPTH: Final = 50
+"""Deepest nesting of groups accepted; pyxform recurses over it, and no phone screen shows more than three."""
 _YES_NO: Final = frozenset({"yes", "no", "true", "false", "true()", "false()"})
 _NAME_ADVICE: Final = "Use letters, digits, _ and -, beginning with a letter or _, without spaces."
 
@@ -105,6 +107,8 @@ def index(workbook: Workbook) -> Survey:
         survey.names.update([name] if name else [])
         if row_type.kind == "begin":
             stack.append(question)
+            if len(stack) == MAX_DEPTH + 1:
+                survey.groups.append(_too_deep(question))
             survey.has_loop |= row_type.container == "loop"
     survey.groups.extend(_never_closed(question) for question in stack)
     return survey
@@ -187,6 +191,11 @@ def _never_closed(question: Question) -> Finding:
     message = f"{question.type.base} {question.name} is never closed."
     advice = f"Add a row end_{question.type.container} behind its last question."
     return error("unbalanced-group", message, advice, Place("survey", question.row.number, "type"))
+
+
+def _too_deep(question: Question) -> Finding:
+    message = f"Groups are nested more than {MAX_DEPTH} deep."
+    return error("too-deep", message, "Use fewer groups.", Place("survey", question.row.number, "type"))
 
 
 def _untyped_rows(survey: Survey) -> Iterator[Finding]:

@@ -65,7 +65,10 @@ def _findings(output: str, failed: bool) -> Iterator[Finding]:
     message = _message(output)
     node = _NODE.search(message)
     place = Place(None, None, node.group(1) if node else None)
-    if failed:
+    if "java.lang.OutOfMemoryError" in output or "java.lang.StackOverflowError" in output:
+        advice = "Shorten its expressions and lists; phones have less memory still."
+        yield error("validate-memory", "The form needs more memory than ODK Validate may use.", advice)
+    elif failed:
         yield error("odk-validate", message or "ODK Validate refused the form without a reason.", _ADVICE, place)
     elif message:
         yield warning("odk-validate", message, "Look at the question that is named.", place)

@@ -201,6 +201,25 @@ def test_cell_longer_than_a_spreadsheet_allows_is_refused_with_its_place() -> No
     assert (finding.code, finding.sheet, finding.row, finding.column) == ("cell-too-long", "survey", 2, "label")
 
 
+def test_groups_nested_without_end_are_refused_at_the_row_that_goes_too_far() -> None:
+    groups = [f"| | begin_group | g{n} | G |" for n in range(2_000)] + ["| | end_group | | |"] * 2_000
+    lines = ["| survey |", "| | type | name | label |", *groups, MD[MD.index("| settings |") :]]
+
+    finding = refusal("\n".join(lines).encode(), "a.md")
+
+    assert (finding.code, finding.sheet, finding.row) == ("too-deep", "survey", 52)
+
+
+@pytest.mark.parametrize("crash", ["java.lang.OutOfMemoryError: Java heap space", "java.lang.StackOverflowError"])
+def test_form_that_exhausts_odk_validate_is_a_finding(monkeypatch: pytest.MonkeyPatch, crash: str) -> None:
+    ended = subprocess.CompletedProcess([], 1, b"", f'Exception in thread "main" {crash}\n\tat x.Y(Y.java:1)'.encode())
+    monkeypatch.setattr("forms.formcheck.validator.subprocess.run", lambda *_, **__: ended)
+
+    (finding,) = odk_validate(b"<x/>")
+
+    assert (finding.level, finding.code) == ("error", "validate-memory")
+
+
 def test_fault_in_a_spreadsheet_has_the_row_the_officer_sees() -> None:
     data = workbook(("integer", "people", "People"), (None, None, None), ("text", "why", "Why", "${peple} > 3"))
 
