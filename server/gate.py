@@ -54,6 +54,7 @@ def install(app: Flask) -> None:
 
 
 def _check() -> None:
+    _refuse_nul()
     g.identity = authentication.identify(request, current_app.config["SETTINGS"])
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or getattr(view, "fieldpost_public", False) or request.endpoint == "static":
@@ -77,3 +78,11 @@ def _in_own_project(who: Identity) -> bool:
     # A device's key is good for one project; views need not think of it.
     named = (request.view_args or {}).get("project_id", (request.view_args or {}).get("pid"))
     return who.project_id is None or named is None or str(named) == str(who.project_id)
+
+
+def _refuse_nul() -> None:
+    # No name holds a NUL and PostgreSQL refuses it as a value, so it must not reach a query from the address.
+    if "\x00" in request.path:
+        raise Problem("not_found")
+    if "%00" in request.query_string.decode("latin-1"):
+        raise Problem("unparseable", reason="the query holds a NUL character.")
