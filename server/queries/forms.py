@@ -60,6 +60,15 @@ def version(session: Session, form_id: int, name: str) -> FormVersion | None:
     )
 
 
+def published_from(session: Session, project_id: int, source_sha256: str) -> tuple[Form, FormVersion] | None:
+    """The form whose present version was made from exactly this uploaded file."""
+    row = session.execute(
+        select(Form, FormVersion).join(FormVersion, FormVersion.id == Form.current_version_id)
+        .where(Form.project_id == project_id, Form.deleted_at.is_(None), FormVersion.source_sha256 == source_sha256)
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
 def version_by_id(session: Session, version_id: int | None) -> FormVersion | None:
     """The version with that key, draft or published."""
     return None if version_id is None else session.get(FormVersion, version_id)

@@ -74,6 +74,11 @@ def publish(
 
     Raises Problem form_refused (nothing is stored), form_warnings, version_reused, field_type_changed, not_found.
     """
+    same = queries.published_from(session, project_id, hashlib.sha256(data).hexdigest())
+    if same is not None:
+        changed = _attach_all(session, settings, same[1], attachments or {})
+        session.commit()
+        return Outcome(*same, not changed, tuple(Finding.from_dict(each) for each in same[1].findings))
     converted = convert(data, filename)
     form = queries.form(session, project_id, converted.form_id)
     current = queries.version_by_id(session, form.current_version_id) if form else None
