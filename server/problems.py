@@ -35,6 +35,7 @@ CATALOGUE: dict[str, Kind] = {
         Kind(400.39, "multipart_unparseable", "The multipart body could not be read: {reason}", "Send the report again from the app."),
         Kind(400.91, "csrf_failed", "The page was too old to be sent.", "Load the page again and repeat the step."),
         Kind(400.92, "xml_refused", "The XML was refused: {reason}", "Send plain XML without DTD or entities."),
+        Kind(400.94, "openrosa_version", "The request does not say X-OpenRosa-Version: 1.0.", "Send it from ODK Collect or another OpenRosa client."),
         Kind(401.2, "not_authenticated", "Could not authenticate with the provided credentials.", "Log in again."),
         Kind(403.1, "not_allowed", "The authentication you provided does not have rights to perform that action.", "Ask the administrator for the right."),
         Kind(403.91, "read_only_account", "This account may look but no longer change anything.", "Ask the administrator, or use the account of the incoming unit."),

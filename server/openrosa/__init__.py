@@ -1,21 +1,121 @@
-"""Door: devices (OpenRosa form list, manifest, form, media, submission)."""
+"""Door: devices (OpenRosa form list, manifest, form, media, submission), for ODK Collect and our own clients.
+
+The same views stand under a device's key, under a user's project and, for a draft's test, under its token.
+"""
 
 from __future__ import annotations
 
-from flask import Flask, Response
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
+from flask import Flask, Response, request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from server.gate import allow, public
+from server.openrosa import forms, messages, submissions
+from server.openrosa.answers import envelope
 from server.problems import Problem
+from server.services.identity import Verb
+
+_KEY = "/v1/key/<token>/projects/<int:project_id>"
+_USER = "/v1/projects/<int:project_id>"
+_TEST = "/v1/test/<token>/projects/<int:project_id>/forms/<path:form_id>"
+_OWN = re.compile(r"^/v1/(key|test)/|^/v1/projects/[^/]+/(.*/)?(formList|submission|manifest|integrity)/?$")
+_DRAIN_STEP = 1 << 20
+# What somebody without rights may make the server read before it hangs up.
+_DRAIN_STRANGER = 64 << 20
+
+View = Callable[..., Response]
+
+_DEVICE_ROUTES: tuple[tuple[str, View, Verb, tuple[str, ...]], ...] = (
+    ("/formList", forms.form_list, Verb.FORM_LIST, ("GET",)),
+    ("/forms/<path:form_id>.xml", forms.form_xml, Verb.FORM_READ, ("GET",)),
+    ("/forms/<path:form_id>/manifest", forms.manifest, Verb.FORM_READ, ("GET",)),
+    ("/forms/<path:form_id>/attachments/<path:name>", forms.attachment, Verb.FORM_READ, ("GET",)),
+    ("/datasets/<path:name>/integrity", forms.integrity, Verb.FORM_READ, ("GET",)),
+    ("/submission", submissions.announce, Verb.SUBMISSION_CREATE, ("GET",)),
+    ("/submission", submissions.submit, Verb.SUBMISSION_CREATE, ("POST",)),
+)
+_TEST_ROUTES: tuple[tuple[str, View, tuple[str, ...]], ...] = (
+    ("/draft/formList", forms.draft_form_list, ("GET",)),
+    ("/draft.xml", forms.draft_xml, ("GET",)),
+    ("/draft/manifest", forms.draft_manifest, ("GET",)),
+    ("/draft/attachments/<path:name>", forms.draft_attachment, ("GET",)),
+    ("/datasets/<path:name>/integrity", forms.draft_integrity, ("GET",)),
+    ("/draft/submission", submissions.announce_draft, ("GET",)),
+    ("/draft/submission", submissions.submit_draft, ("POST",)),
+)
+# ODK Central asks for X-OpenRosa-Version on these only; form XML and media are plain downloads there.
+_SPOKEN = ("/formList", "/manifest", "/submission")
 
 
 def register(app: Flask) -> None:
     """Adds this door's routes to the app."""
+    for path, view, verb, methods in _DEVICE_ROUTES:
+        checked = allow(verb)(_speaking(view) if path.endswith(_SPOKEN) else _storable(view))
+        app.add_url_rule(_KEY + path, f"openrosa.key.{view.__name__}", checked, methods=methods)
+        app.add_url_rule(_USER + path, f"openrosa.user.{view.__name__}", checked, methods=methods)
+    for path, view, methods in _TEST_ROUTES:
+        checked = public(_speaking(view) if path.endswith(_SPOKEN) else _storable(view))
+        app.add_url_rule(_TEST + path, f"openrosa.test.{view.__name__}", checked, methods=methods)
 
 
 def answers(path: str) -> bool:
     """Whether problems at this path are rendered by this door."""
-    return path.rstrip("/").endswith(("/formList", "/submission", "/manifest", "/integrity"))
+    return _OWN.match(path) is not None
 
 
 def render_problem(problem: Problem) -> Response:
-    """The problem in this door's own form."""
-    return Response(problem.message, status=problem.status, mimetype="text/xml")
+    """The problem as an OpenRosaResponse whose message the phone shows; the body is read to its end first."""
+    response = envelope(messages.problem_text(problem), problem.status, "error", 0)
+    if problem.status == 401:
+        # Basic is taken over https only (see services.authentication), so it is offered there only.
+        response.headers["WWW-Authenticate"] = f'{"Basic" if request.is_secure else "Bearer"} realm="Fieldpost", charset="UTF-8"'
+    if problem.status == 413 or (request.method == "POST" and not _drained(problem)):
+        response.headers["Connection"] = "close"
+    return response
+
+
+def _speaking(view: View) -> View:
+    """The view for clients that say which OpenRosa they speak. Raises Problem openrosa_version for others."""
+    inner = _storable(view)
+
+    @wraps(view)
+    def checked(**arguments: Any) -> Response:
+        if request.headers.get("X-OpenRosa-Version", "").strip() != "1.0":
+            raise Problem("openrosa_version")
+        return inner(**arguments)
+
+    return checked
+
+
+def _storable(view: View) -> View:
+    """The view without names that no form, list or file can have (NUL, halves of characters)."""
+
+    @wraps(view)
+    def checked(**arguments: Any) -> Response:
+        for value in (*arguments.values(), *request.args.values()):
+            if isinstance(value, str) and ("\x00" in value or _broken(value)):
+                raise Problem("not_found")
+        return view(**arguments)
+
+    return checked
+
+
+def _broken(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def _drained(problem: Problem) -> bool:
+    """Reads what is left of the body, so that the phone gets round to reading the answer; False when it was too much."""
+    limit, seen = _DRAIN_STRANGER if problem.status in {401, 403} else None, 0
+    try:
+        while piece := request.stream.read(_DRAIN_STEP):
+            seen += len(piece)
+            if limit is not None and seen > limit:
+                return False
+    except (ClientDisconnected, RequestEntityTooLarge):
+        return False
+    return True

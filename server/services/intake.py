@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -115,15 +116,18 @@ class _Verdict:
 
 
 def receive(
-    session: Session, upload: Upload, *, project_id: int, sender: Sender, strict: bool = False, draft: FormVersion | None = None
+    session: Session, upload: Upload, *, project_id: int, sender: Sender, strict: bool = False, draft: FormVersion | None = None,
+    expected_form_id: str | None = None,
 ) -> Receipt:
     """Takes one POST of a report: stores it, adds its files to what is there, or quarantines it. Commits.
 
     Raises Problem xml_refused or unparseable (no report at all), missing_parameter (encrypted without instanceID),
     not_allowed (known form, sender may not fill it: nothing is stored), disk_full; with strict=True also what Central
-    refuses instead of a quarantine.
+    refuses instead of a quarantine; unexpected_value when the address names expected_form_id and the XML another form.
     """
     parsed = _parse(upload.xml)
+    if expected_form_id is not None and parsed.form_id != expected_form_id:
+        raise Problem("unexpected_value", field="form ID", value=parsed.form_id, reason=f"the address is for {expected_form_id}.")
     if parsed.instance_id is None and parsed.encrypted:
         raise Problem("missing_parameter", field="instanceID")
     instance_id = parsed.instance_id or derived_instance_id(parsed.canonical_hash)
@@ -306,7 +310,8 @@ def _add_files(session: Session, arrival: _Arrival, row: Submission, fact: Fact,
 
 
 def add_file(
-    session: Session, row: Submission, name: str, content_type: str, store: blobs.BlobStore, data: bytes, identity: Identity
+    session: Session, row: Submission, name: str, content_type: str, store: blobs.BlobStore, data: bytes | Iterable[bytes],
+    identity: Identity,
 ) -> None:
     """Adds or replaces one file of a stored version outside a POST of the whole report (REST). The caller commits."""
     sender = Sender(identity, channel="rest")

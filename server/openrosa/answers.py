@@ -1,0 +1,98 @@
+"""Answers in OpenRosa's manner: its headers on every one, ETag and 304, gzip, byte ranges."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections import OrderedDict
+
+from flask import Response, current_app, request
+from werkzeug.wsgi import wrap_file
+
+from forms import openrosa
+from server.config import Settings
+from server.openrosa import messages
+from server.services.blobs import BlobStore
+from server.services.form_media import MediaFile
+
+_GZIP_FROM = 400
+_MAX_KEPT = 64
+_gzipped: OrderedDict[str, bytes] = OrderedDict()
+_lock = threading.Lock()
+
+
+def settings() -> Settings:
+    """The settings in force."""
+    found: Settings = current_app.config["SETTINGS"]
+    return found
+
+
+def with_headers(response: Response) -> Response:
+    """Adds the headers that every OpenRosa answer has (OpenRosa HTTP request API 1.0)."""
+    response.headers["X-OpenRosa-Version"] = "1.0"
+    response.headers["X-OpenRosa-Accept-Content-Length"] = str(settings().accept_length)
+    response.headers.setdefault("Content-Language", messages.language())
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+def envelope(text: str, status: int, nature: str, items: int) -> Response:
+    """An OpenRosaResponse; the item count is told to whoever asks with items=true, and with refusals as Central does."""
+    told = items if request.args.get("items", "").lower() == "true" or status >= 400 else None
+    body = openrosa.response(text, nature, told)
+    return with_headers(Response(body, status=status, content_type=openrosa.CONTENT_TYPE))
+
+
+def document(data: bytes, content_type: str, md5: str | None = None, gzipped: bytes | None = None) -> Response:
+    """A document that a device may ask for again: 304 when it has it, gzip when it takes it."""
+    response = with_headers(Response(data, content_type=content_type))
+    if md5 is None:
+        response.add_etag(weak=True)
+    else:
+        response.set_etag(md5)
+    response.make_conditional(request, accept_ranges=True, complete_length=len(data))
+    if response.status_code == 200 and len(data) > _GZIP_FROM and _takes_gzip():
+        response.set_data(gzipped or _compressed(data, md5))
+        response.headers["Content-Encoding"] = "gzip"
+        # The ETag speaks of the decoded bytes, so beside the encoding it can only be a weak one.
+        response.set_etag(response.get_etag()[0] or "", weak=True)
+    response.headers.add("Vary", "Accept-Encoding")
+    return response
+
+
+def media(file: MediaFile) -> Response:
+    """A file of a form: a list, or stored bytes sent from disk with byte ranges."""
+    if file.content is not None:
+        compressed = file.content.gzipped if _takes_gzip() else None
+        response = document(file.content.data, file.content_type, file.md5, compressed)
+    else:
+        stream = BlobStore(settings()).open(file.blob_sha256 or "")
+        body = wrap_file(request.environ, stream)
+        response = with_headers(Response(body, content_type=file.content_type, direct_passthrough=True))
+        response.content_length = file.size
+        response.set_etag(file.md5)
+        response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+    # An uploaded file is never a page of this server, whatever it says it is.
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers.set("Content-Disposition", "attachment", filename=file.name)
+    return response
+
+
+def _takes_gzip() -> bool:
+    return request.accept_encodings.quality("gzip") > 0 and "Range" not in request.headers
+
+
+def _compressed(data: bytes, md5: str | None) -> bytes:
+    """gzip of the data; what has an MD5 is a form's XML, asked for again and again, and is kept."""
+    if md5 is None:
+        return gzip.compress(data, 6, mtime=0)
+    with _lock:
+        kept = _gzipped.get(md5)
+    if kept is None:
+        kept = gzip.compress(data, 6, mtime=0)
+        with _lock:
+            _gzipped[md5] = kept
+            while len(_gzipped) > _MAX_KEPT:
+                _gzipped.popitem(last=False)
+    return kept

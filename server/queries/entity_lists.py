@@ -1,0 +1,82 @@
+"""Queries behind the lists that devices download: records of a register as columns, areas, units."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from server.models import Area, Entity, Record, Sector, Unit
+
+
+def _visible(project_id: int, dataset: str, sector_id: int | None) -> ColumnElement[bool]:
+    condition = and_(Record.project_id == project_id, Record.dataset == dataset, Record.deleted_at.is_(None))
+    if sector_id is None:
+        return condition
+    return and_(condition, or_(Record.sector_id == sector_id, Record.sector_id.is_(None)))
+
+
+def stamp(session: Session, project_id: int, dataset: str, sector_id: int | None) -> tuple[Any, ...]:
+    """Changes whenever the visible records may have changed: a record's version grows with each fact applied to it."""
+    row = session.execute(
+        select(
+            func.count(), func.sum(Record.version), func.max(Record.updated_at), func.max(Record.created_at), func.max(Record.id)
+        ).where(_visible(project_id, dataset, sector_id))
+    ).one()
+    return tuple(row)
+
+
+def rows(
+    session: Session, project_id: int, dataset: str, sector_id: int | None
+) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+    """(id, label, version, data) of the visible records, read in portions, in no particular order."""
+    result = session.execute(
+        select(Record.id, Record.label, Record.version, Record.data).where(_visible(project_id, dataset, sector_id))
+        .execution_options(yield_per=1_000)
+    )
+    for row in result:
+        yield row[0], row[1], row[2], row[3]
+
+
+def known_entities(session: Session, project_id: int, dataset: str, ids: Collection[str]) -> dict[str, str | None]:
+    """For each of these entity UUIDs that the server knows: the record it belongs to (None while it is held or deleted)."""
+    found: dict[str, str | None] = {}
+    wanted = list(ids)
+    # SQLite takes at most 32,766 variables; a phone may ask for a whole list.
+    for start in range(0, len(wanted), 10_000):
+        result = session.execute(
+            select(Entity.id, Entity.record_id, Entity.deleted_at).where(
+                Entity.project_id == project_id, Entity.dataset == dataset, Entity.id.in_(wanted[start : start + 10_000])
+            )
+        )
+        found.update({row[0]: None if row[2] is not None else row[1] for row in result})
+    return found
+
+
+def visible_records(session: Session, project_id: int, dataset: str, sector_id: int | None, ids: Collection[str]) -> set[str]:
+    """Which of these record ids are in the list that is served."""
+    wanted, found = list(ids), set()
+    for start in range(0, len(wanted), 10_000):
+        found |= set(session.scalars(
+            select(Record.id).where(_visible(project_id, dataset, sector_id), Record.id.in_(wanted[start : start + 10_000]))
+        ))
+    return found
+
+
+def areas(session: Session, level: int) -> list[tuple[str, str, str, str]]:
+    """(p-code, name, parent's p-code, boundary version) of all areas of a level, by name."""
+    result = session.execute(
+        select(Area.code, Area.name, Area.parent_code, Area.cod_version).where(Area.level == level).order_by(Area.name, Area.code)
+    )
+    return [(row[0], row[1], row[2] or "", row[3]) for row in result]
+
+
+def units(session: Session) -> list[tuple[str, str, str, str]]:
+    """(code, name, sector code, day of rotating out) of all units, by name."""
+    result = session.execute(
+        select(Unit.code, Unit.name, Sector.code, Unit.rotation_out).outerjoin(Sector, Sector.id == Unit.sector_id)
+        .order_by(Unit.name, Unit.code)
+    )
+    return [(row[0], row[1], row[2] or "", row[3].isoformat() if row[3] else "") for row in result]

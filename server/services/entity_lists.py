@@ -1,0 +1,165 @@
+"""The lists that devices choose from: entity lists as CSV (name, label, __version, properties) and the mission's own lists.
+
+A device gets the records of its post's sector and those whose sector is unknown (else the patrol would report them
+anew); the mission setting device_lists = "mission" gives every device the whole list. Bytes depend on content alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from server.models import Dataset
+from server.queries import entity_lists as queries
+from server.queries import forms as form_queries
+from server.queries import mission
+from server.queries.summaries import posts
+from server.services.identity import Identity
+from sync.registers import Register, load_registers
+
+CONTENT_TYPE = "text/csv; charset=utf-8"
+MISSION_LISTS: dict[str, tuple[str, ...]] = {
+    "adm1.csv": ("name", "label", "cod_version"),
+    "adm2.csv": ("name", "label", "adm1_pcode", "cod_version"),
+    "units.csv": ("name", "label", "sector", "rotation_out"),
+}
+# A phone can be lost: numbers and mail addresses of people stay on the server (rule C.8).
+_PERSONAL = re.compile(r"(^|_)(phone|tel|telephone|mobile|msisdn|whatsapp|e?mail)\d*($|_)", re.IGNORECASE)
+_CONTACT_LISTS = frozenset({"contacts", "key_leaders", "leaders"})
+_MAX_CACHED = 32
+
+
+@dataclass
+class ListFile:
+    """A list as served: bytes, MD5 in hexadecimal, and the gzip form made once."""
+
+    data: bytes
+    md5: str = field(init=False)
+    _gzipped: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self.md5 = hashlib.md5(self.data, usedforsecurity=False).hexdigest()
+
+    @property
+    def gzipped(self) -> bytes:
+        """The bytes compressed, the same each time."""
+        if self._gzipped is None:
+            self._gzipped = gzip.compress(self.data, 6, mtime=0)
+        return self._gzipped
+
+
+_cache: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], ListFile]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def dataset_csv(session: Session, dataset: Dataset, identity: Identity | None) -> ListFile:
+    """The entity list as this actor may have it; made anew only after a record changed."""
+    sector_id = sector_of(session, identity)
+    properties = _served(dataset, [row.name for row in form_queries.properties(session, dataset.id)])
+    key = (str(session.get_bind().engine.url), dataset.id, dataset.name, sector_id)
+    stamp = (*queries.stamp(session, dataset.project_id, dataset.name, sector_id), *properties)
+    with _lock:
+        kept = _cache.get(key)
+        if kept is not None and kept[0] == stamp:
+            _cache.move_to_end(key)
+            return kept[1]
+    made = ListFile(_csv(
+        ("name", "label", "__version", *properties),
+        _lines(queries.rows(session, dataset.project_id, dataset.name, sector_id), properties),
+    ))
+    with _lock:
+        _cache[key] = (stamp, made)
+        while len(_cache) > _MAX_CACHED:
+            _cache.popitem(last=False)
+    return made
+
+
+def list_csv(session: Session, name: str) -> ListFile | None:
+    """A list of the mission's organisation (adm1.csv, adm2.csv, units.csv), header only while it is empty; else None."""
+    if name not in MISSION_LISTS:
+        return None
+    lines: Sequence[Sequence[str]]
+    if name == "units.csv":
+        lines = queries.units(session)
+    elif name == "adm1.csv":
+        lines = [(code, label, version) for code, label, _parent, version in queries.areas(session, 1)]
+    else:
+        lines = queries.areas(session, 2)
+    return ListFile(_csv(MISSION_LISTS[name], lines))
+
+
+def has_rows(file: ListFile) -> bool:
+    """Whether a list holds more than its header."""
+    return file.data.count(b"\n") > 1
+
+
+def gone(session: Session, dataset: Dataset, identity: Identity | None, ids: Iterable[str]) -> list[tuple[str, bool]]:
+    """For each id that the server knows: whether the device should drop it (deleted, merged away, out of its sector).
+
+    Ids that are not known yet are left out: the device's own report of them may still be on its way.
+    """
+    wanted = list(dict.fromkeys(ids))
+    known = queries.known_entities(session, dataset.project_id, dataset.name, wanted)
+    served = queries.visible_records(session, dataset.project_id, dataset.name, sector_of(session, identity), known)
+    return [(each, each not in served) for each in wanted if each in known]
+
+
+def sector_of(session: Session, identity: Identity | None) -> int | None:
+    """The sector whose records this actor gets as a list; None for all of them."""
+    if identity is None or mission.setting(session, "device_lists", "sector") == "mission":
+        return None
+    if identity.type == "field_key":
+        post = posts(session, [identity.post_id]).get(identity.post_id) if identity.post_id is not None else None
+        return post.sector_id if post else None
+    return identity.scope.sector_id
+
+
+@lru_cache(maxsize=1)
+def _registers() -> dict[str, Register]:
+    return load_registers()
+
+
+def _served(dataset: Dataset, names: Sequence[str]) -> list[str]:
+    """The properties that devices get: none of high sensitivity, and of registers and contact lists no personal ones."""
+    register = _registers().get(dataset.register or "")
+    if register is None and dataset.name not in _CONTACT_LISTS:
+        return list(names)
+    closed = {name for name, each in register.properties.items() if each.sensitivity in {"high", "severe"}} if register else set()
+    return [name for name in names if name not in closed and not _PERSONAL.search(name)]
+
+
+def _lines(rows: Iterable[tuple[str, str, int, dict[str, Any]]], properties: Sequence[str]) -> list[list[str]]:
+    """One line per record, by label as people read it, then id: the order in which a phone shows the choices."""
+    lines = [
+        [record_id, label or record_id, str(version), *(_text(data.get(name)) for name in properties)]
+        for record_id, label, version, data in rows
+    ]
+    lines.sort(key=lambda line: (line[1].casefold(), line[0]))
+    return lines
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return buffer.getvalue().encode()
