@@ -51,6 +51,12 @@ def claim(session: Session, limit: int, now: dt.datetime, exclude: Collection[in
     return list(session.scalars(query.order_by(PendingFact.fact_id).limit(limit).with_for_update(skip_locked=True)))
 
 
+def still_waiting(session: Session, fact_ids: Collection[int]) -> list[int]:
+    """Those of the facts that are not folded yet."""
+    query = select(PendingFact.fact_id).where(PendingFact.fact_id.in_(fact_ids)).order_by(PendingFact.fact_id)
+    return list(session.scalars(query))
+
+
 def facts(session: Session, fact_ids: Collection[int]) -> Sequence[Fact]:
     """The envelopes of these facts, in the order they were stored."""
     return session.scalars(select(Fact).where(Fact.id.in_(fact_ids)).order_by(Fact.id)).all()

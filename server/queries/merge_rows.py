@@ -166,6 +166,9 @@ def event_of(event: models.Event, fact: models.Fact) -> EventFact | None:
         return Judgement(**shared, a=payload["a"], b=payload["b"], verdict=payload["verdict"])
     if event.type == "RETRACT":
         return Retraction(**shared, target=payload["target"])
+    if event.type == "ENTITY" and payload.get("action") in ("delete", "restore"):
+        key = list_key(int(payload.get("project_id", 1)), payload["dataset"])
+        return Presence(**shared, register=key, entity_id=payload["uuid"], deleted=payload["action"] == "delete")
     if "dataset" not in payload or event.type not in MERGING_EVENTS:
         return None
     about: Row = {

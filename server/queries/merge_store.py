@@ -124,7 +124,7 @@ class SqlMergeStore:
 
     def entity_events(self, register: str, entity_ids: Collection[str]) -> list[EventFact]:
         targets = [rows.entity_target(register, entity) for entity in entity_ids]
-        return self._events_about(targets, ("PIN", "CHOOSE", "DELETE", "RESTORE"))
+        return self._events_about(targets, ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY"))
 
     def retractions(self, event_ids: Collection[str]) -> list[Retraction]:
         found: dict[str, Retraction] = {}

@@ -46,6 +46,24 @@ def fold_now(session: Session, facts: Collection[Fact]) -> None:
     queries.done(session, [fact.id for fact in facts])
 
 
+def fold_facts(session: Session, fact_ids: Collection[int]) -> None:
+    """Folds these stored facts now, unless a worker has done so already, and commits.
+
+    An error leaves them on the queue, noted as any failure is, and is raised again.
+    """
+    queries.hold_queue(session)
+    waiting = queries.still_waiting(session, fact_ids)
+    try:
+        _run(session, queries.facts(session, waiting))
+        queries.done(session, waiting)
+        session.commit()
+    except Exception as error:
+        session.rollback()
+        for fact_id in waiting:
+            _note_failure(session, fact_id, error)
+        raise
+
+
 def fold_batch(session: Session, limit: int = BATCH, exclude: Collection[int] = ()) -> tuple[int, list[int]]:
     """Folds the oldest waiting facts and commits. Returns how many were folded and the ids of those that failed."""
     queries.hold_queue(session)
@@ -80,12 +98,17 @@ def _fold_alone(session: Session, fact_id: int) -> bool:
         return True
     except Exception as error:  # see fold_batch
         session.rollback()
-        structlog.get_logger().error("folding failed", fact_id=fact_id, exc_info=error)
-        attempts = queries.failed(session, fact_id, f"{type(error).__name__}: {error}"[:2000])
-        wait = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(attempts - 1, 10))
-        queries.wait_until(session, fact_id, now() + wait)
-        session.commit()
+        _note_failure(session, fact_id, error)
         return False
+
+
+def _note_failure(session: Session, fact_id: int, error: Exception) -> None:
+    """Keeps the fact on the queue with its error, to be tried again after a growing pause. Commits."""
+    structlog.get_logger().error("folding failed", fact_id=fact_id, exc_info=error)
+    attempts = queries.failed(session, fact_id, f"{type(error).__name__}: {error}"[:2000])
+    wait = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(attempts - 1, 10))
+    queries.wait_until(session, fact_id, now() + wait)
+    session.commit()
 
 
 def drain(session: Session, progress: Callable[[int], None] | None = None) -> Drained:

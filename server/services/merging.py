@@ -65,7 +65,7 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
     rules = registers(session)
     made: list[MergeFact] = list(_reports(session, touched_roots(session, ids), rules))
     for event, fact in queries.events(session, ids):
-        known = _entity_report(event, fact) if event.type == "ENTITY" else event_of(event, fact)
+        known = _written(event, fact) if event.type == "ENTITY" else event_of(event, fact)
         if known is not None:
             made.append(known)
     if made:
@@ -167,16 +167,17 @@ def _may_apply(
     return (project_id, operation.dataset) not in held_back or state.review == "approved"
 
 
-def _entity_report(event: Event, fact: Fact) -> Report:
-    """An entity written through the API, as a report of one observation."""
+def _written(event: Event, fact: Fact) -> MergeFact | None:
+    """An entity written through the API: a report of one observation, or its deletion or restoring."""
+    if event.payload.get("action") in ("delete", "restore"):
+        return event_of(event, fact)
     payload = event.payload
     key = list_key(int(payload.get("project_id", 1)), payload["dataset"])
-    action: Action = "update" if payload.get("action") == "update" else "create"
-    base = payload.get("base_version")
+    action: Action = "update" if payload["action"] == "update" else "create"
+    data = {str(name): "" if text is None else str(text) for name, text in (payload.get("data") or {}).items()}
     observation = observations.official_observation(
-        fact.uuid, key, payload["uuid"], action, fact.hlc, fact.received_at,
-        {str(name): "" if text is None else str(text) for name, text in (payload.get("data") or {}).items()},
-        payload.get("label"), fact.actor_id, fact.id, base, fact.observed_at,
+        fact.uuid, key, payload["uuid"], action, fact.hlc, fact.received_at, data, payload.get("label"), fact.actor_id,
+        fact.id, payload.get("base_version"), fact.observed_at,
     )  # fmt: skip
     return Report(f"event:{fact.uuid}", (fact.hlc, fact.uuid), (observation,), fact.id)
 

@@ -85,6 +85,8 @@ class _Builder:
     def _base(self, operation: Observation) -> Version | str | None:
         """The version that the update was made on; a problem code; None when its branch lacks a part."""
         number = operation.base_version or 0
+        if operation.official and number == 0:
+            return self.versions[-1]
         if operation.branch_id and number != operation.trunk_version:
             if operation.trunk_version is None and number == 1:
                 return self.versions[0]

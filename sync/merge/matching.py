@@ -29,11 +29,16 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Frozen weights. A feature without a weight counts nothing."""
+    """Frozen weights. A feature without a weight counts nothing.
+
+    `link_from` and `review_from` are where `fieldpost link` cuts; the live server cuts where the register file says.
+    """
 
     version: str
     bias: float
     weights: Mapping[str, float]
+    link_from: float
+    review_from: float
 
     def probability(self, comparison: Comparison) -> float:
         """The probability of one thing, 0 to 1, rounded to six digits."""
@@ -62,7 +67,8 @@ def load_model(name: str) -> Model:
         text = resources.files("sync.merge").joinpath("models", f"{name}.json").read_text(encoding="utf-8")
         table = json.loads(text)
         weights = {str(key): float(value) for key, value in table["weights"].items()}
-        return Model(str(table["version"]), float(table["bias"]), weights)
+        cuts = float(table["link_from"]), float(table["review_from"])
+        return Model(str(table["version"]), float(table["bias"]), weights, *cuts)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weights '{name}' cannot be read: {error}") from error
 

@@ -1,0 +1,104 @@
+"""The background worker: folds stored facts into the projections, seals them, and shows that it is alive.
+
+Runs as `python -m server.worker [--follow-parent]`. It loads no door and no Flask application, so that it stays small.
+SIGTERM lets it finish its batch; what it had not folded stays on the queue.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from server import logs
+from server.config import load_settings
+from server.engines import engine_options, prepare_engine
+from server.queries.merge_facts import any_waiting
+from server.services import folding, heartbeat
+from server.services.journal import now
+
+# A stored report shows up within this time, for the price of one small query each time.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+AFTER_ERROR = 5.0
+
+
+@dataclass
+class Duty:
+    """Something done every so many seconds beside folding."""
+
+    action: Callable[[Session], object]
+    seconds: float
+    due: float = 0.0
+
+
+def duties() -> list[Duty]:
+    """What the worker does by the clock."""
+    return [Duty(heartbeat.beat, heartbeat.EVERY.total_seconds())]
+
+
+class Worker:
+    """Folds and does its duties until `stop` is set; a database that is away is waited for."""
+
+    def __init__(self, engine: Engine, stop: threading.Event, parent: int | None = None) -> None:
+        self.engine = engine
+        self.stop = stop
+        self.parent = parent
+        self.duties = duties()
+        self.pause = SHORTEST_PAUSE
+
+    def run(self) -> None:
+        """Works until told to stop, or until the process that started it is gone."""
+        while not self.stop.is_set() and not self._orphaned():
+            try:
+                busy = self.work()
+            except SQLAlchemyError as error:
+                structlog.get_logger().error("the database cannot be used; trying again", exc_info=error)
+                self.stop.wait(AFTER_ERROR)
+                continue
+            self.pause = SHORTEST_PAUSE if busy else min(LONGEST_PAUSE, self.pause * 1.5)
+            if not busy:
+                self.stop.wait(self.pause)
+
+    def work(self) -> bool:
+        """One round: duties that are due, then one batch. True when there may be more to fold at once."""
+        with Session(self.engine) as session:
+            for duty in self.duties:
+                if time.monotonic() >= duty.due:
+                    duty.action(session)
+                    session.commit()
+                    duty.due = time.monotonic() + duty.seconds
+            if not any_waiting(session, now()):
+                return False
+            session.rollback()
+            folded, _failed = folding.fold_batch(session)
+            return folded > 0
+
+    def _orphaned(self) -> bool:
+        return self.parent is not None and os.getppid() != self.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the worker with the settings of the environment; exit status 0 after SIGTERM or SIGINT."""
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    engine = create_engine(settings.database_url, **engine_options(settings.database_url))
+    prepare_engine(engine)
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    Worker(engine, stop, os.getppid() if "--follow-parent" in arguments else None).run()
+    engine.dispose()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
