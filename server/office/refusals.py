@@ -26,6 +26,8 @@ def render_problem(problem: Problem) -> Response:
         answer = jsonify(problem.as_dict())
         answer.status_code = problem.status
         return answer
+    if problem.kind.name == "password_change_due":
+        return Response(status=303, headers={"Location": url_for("account.own"), "Cache-Control": "no-store"})
     message, advice = words(problem)
     template = "_problem.html" if request.headers.get("HX-Request") else "problem.html"
     page = render_template(template, message=message, advice=advice, code=problem.kind.code, status=problem.status)

@@ -13,7 +13,7 @@ from server.extensions import db
 from server.gate import allow, identity
 from server.problems import Problem
 from server.queries import partner as queries
-from server.services import exports, releases_read
+from server.services import exports, registers, releases_read
 from server.services.identity import Verb
 from server.services.journal import now
 
@@ -83,7 +83,7 @@ def file(dataset: str, kind: str) -> Response:
 @allow(Verb.RELEASE_READ)
 def withdrawn(dataset: str) -> Response:
     """Tombstones: releases that no longer hold, latest first; `since` (ISO 8601) limits them. Take them out of your copy."""
-    exports.register_of(_session(), dataset)
+    registers.register(_session(), dataset)
     gone = queries.withdrawn(_session(), identity().scope, dataset, _since(request.args.get("since")))
     return jsonify({"register": dataset, "asOf": releases_read.stamp(now()), "withdrawn": [_tombstone(row) for row in gone]})
 

@@ -19,15 +19,14 @@ from server.exports import csv_file, geojson_file, geopackage_file
 from server.exports.table import Column, Kind, Row
 from server.models import Record, Release
 from server.problems import Problem
-from server.queries import forms as form_queries
 from server.queries import partner as released_queries
 from server.queries import record_stream
 from server.queries.scope import Scope
-from server.services import entries
+from server.services import entries, registers
 from server.services.audits import audit
 from server.services.identity import Identity, Verb
 from server.services.journal import now
-from sync.registers import Register, load_registers, plain_register
+from sync.registers import Register
 
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
@@ -57,24 +56,14 @@ class Wish:
     delimiter: str = ","
 
 
-def register_of(session: Session, dataset: str, project_id: int = 1) -> Register:
-    """The register file behind a list, a plain one for lists without. Raises Problem not_found for an unknown list."""
-    found = load_registers().get(dataset) if project_id == 1 else None
-    if found is not None:
-        return found
-    if form_queries.dataset(session, project_id, dataset) is None:
-        raise Problem("not_found")
-    return plain_register(dataset)
-
-
 def released(session: Session, settings: Settings, who: Identity | None, dataset: str, wish: Wish) -> Download:
     """The rows in force that this reader may have, and commits the audit row. None is the console: every audience.
 
     Raises not_found for an unknown list, not_acceptable for an unknown format, not_allowed without the right.
     """
     scope = _scope(who, Verb.RELEASE_READ)
-    register, instant = register_of(session, dataset), now()
-    fields = released_columns(session, register, scope)
+    register, instant = registers.register(session, dataset), now()
+    fields = released_columns(register, scope)
     total = released_queries.count(session, scope, dataset, instant)
     rows = (_released_row(release, register) for release in released_queries.stream(session, scope, dataset, instant))
     return _send(session, settings, who, "release.download", dataset, wish, fields, total, rows)
@@ -83,9 +72,9 @@ def released(session: Session, settings: Settings, who: Identity | None, dataset
 def whole(session: Session, settings: Settings, who: Identity | None, dataset: str, wish: Wish, project_id: int = 1) -> Download:
     """Every live record in the reader's scope with all its properties, and commits the audit row. Raises as `released`."""
     scope = _scope(who, Verb.EXPORT)
-    register = register_of(session, dataset, project_id)
+    register = registers.register(session, dataset, project_id)
     fields = [
-        Column("label"), *_property_columns(session, register, project_id), Column("area_code"), Column("version", "integer"),
+        Column("label"), *_property_columns(register), Column("area_code"), Column("version", "integer"),
         Column("reports", "integer"), Column("last_confirmed", "datetime"), Column("contested"), Column("updated_at", "datetime"),
     ]
     total = record_stream.count(session, scope, project_id, dataset)
@@ -101,23 +90,18 @@ def _scope(who: Identity | None, verb: Verb) -> Scope:
     return who.scope
 
 
-def released_columns(session: Session, register: Register, scope: Scope) -> list[Column]:
+def released_columns(register: Register, scope: Scope) -> list[Column]:
     """The columns of a released file: what the release says of itself, and the properties its audiences may have at all."""
     own = [Column("release"), Column("label"), Column("area_code"), Column("precision"), Column("audience")]
-    properties = _property_columns(session, register, 1, set(scope.audiences) if scope.released_only else None)
+    properties = _property_columns(register, set(scope.audiences) if scope.released_only else None)
     return [*own, *properties, Column("released_at", "datetime"), Column("valid_until", "datetime")]
 
 
-def _property_columns(
-    session: Session, register: Register, project_id: int, audiences: set[str] | None = None
-) -> list[Column]:
-    if register.plain:
-        dataset = form_queries.dataset(session, project_id, register.name)
-        return [Column(row.name) for row in form_queries.properties(session, dataset.id)] if dataset else []
+def _property_columns(register: Register, audiences: set[str] | None = None) -> list[Column]:
     # Positions travel as latitude and longitude (or as geometry), so the raw geopoint is left out.
     return [
         Column(rule.export or rule.name, _KINDS.get(rule.type, "text")) for rule in register.properties.values()
-        if rule.type != "geopoint" and (audiences is None or rule.audiences & audiences)
+        if rule.type != "geopoint" and (audiences is None or register.plain or rule.audiences & audiences)
     ]
 
 
@@ -128,7 +112,7 @@ def exported(register: Register, data: dict[str, Any], audience: str | None = No
         rule = register.properties.get(name)
         if rule is None:
             named[name] = value
-        elif audience is None or audience in rule.audiences:
+        elif audience is None or register.plain or audience in rule.audiences:
             named[rule.export or name] = value
     return named
 
