@@ -51,14 +51,11 @@ class AnswerTree:
         pending = [self.root]
         while pending:
             parent = pending.pop()
-            for field in self.definition.children.get(parent.path, ()):
-                nodes = parent.named(field.name)
-                if not nodes and field.type != "repeat":
-                    made = Node(field.name, "", parent, field.path)
-                    parent.insert(-1, made)
-                    nodes = [made]
-                if field.is_structure:
-                    pending += nodes
+            fields = self.definition.children.get(parent.path, ())
+            missing = [field for field in fields if field.type != "repeat" and not parent.named(field.name)]
+            for field in missing:  # only now, as each insertion drops the index of names
+                parent.insert(-1, Node(field.name, "", parent, field.path))
+            pending += [node for field in fields if field.is_structure for node in parent.named(field.name)]
 
     def indices(self, node: Node) -> tuple[int, ...]:
         """Repeat positions of a node, from 1, outermost first."""

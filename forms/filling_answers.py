@@ -74,7 +74,8 @@ class _Giver:
             field = definition.by_path.get(path)
             if field is not None and field.repeat == repeat:
                 return field
-        found = [each for each in definition.fields if each.name == key and each.repeat == repeat]
+        # What lies in a meta block (an entity's label, the instanceID) is never meant by a bare name.
+        found = [each for each in definition.fields if each.name == key and each.repeat == repeat and "/meta/" not in each.path]
         if len(found) > 1:
             raise FillingProblem(f"“{key}” is the name of several questions; give the path of one.")
         if not found:

@@ -56,9 +56,6 @@ class Template:
 def _copy(node: Node, parent: Node | None) -> Node:
     made = Node(node.name, node.text, parent, node.path)
     made.tag = node.tag
-    for name, attribute in node.attributes.items():
-        copied = Node(name, attribute.text, made, attribute.path)
-        copied.tag = attribute.tag
-        made.attributes[name] = copied
+    made.attributes = {name: _copy(attribute, made) for name, attribute in node.attributes.items()}
     made.children = [_copy(child, made) for child in node.children]
     return made

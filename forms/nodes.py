@@ -15,13 +15,16 @@ from forms.xmlsafe import local_name
 Rows = Sequence[Mapping[str, str]]
 
 
+_NO_ATTRIBUTES: Final[Mapping[str, "Node"]] = {}
+
+
 class Node:
     """One element or attribute of the answers. `path` is relative to the root ("" for the root itself).
 
     `tag` is the name with its namespace as lxml writes it, for putting the XML together again.
     """
 
-    __slots__ = ("_named", "attributes", "children", "name", "parent", "path", "relevant", "tag", "text")
+    __slots__ = ("_named", "_places", "attributes", "children", "name", "parent", "path", "relevant", "tag", "text")
 
     def __init__(self, name: str, text: str, parent: "Node | None", path: str) -> None:
         self.name = name
@@ -30,9 +33,10 @@ class Node:
         self.parent = parent
         self.path = path
         self.children: list[Node] = []
-        self.attributes: dict[str, Node] = {}
+        self.attributes: Mapping[str, Node] = _NO_ATTRIBUTES
         self.relevant = True
         self._named: dict[str, list[Node]] | None = None
+        self._places: dict[int, int] | None = None
 
     def named(self, name: str) -> list["Node"]:
         """Child elements of that name, relevant or not, in document order."""
@@ -42,6 +46,13 @@ class Node:
                 self._named.setdefault(child.name, []).append(child)
         return self._named.get(name, [])
 
+    def place(self, child: "Node") -> int:
+        """Position, from 1, of a child among those of its name."""
+        if self._places is None:
+            names = dict.fromkeys(each.name for each in self.children)
+            self._places = {id(each): at for name in names for at, each in enumerate(self.named(name), 1)}
+        return self._places.get(id(child), 1)
+
     def elements(self) -> Sequence["Node"]:
         """All child elements."""
         return self.children
@@ -49,12 +60,12 @@ class Node:
     def insert(self, position: int, child: "Node") -> None:
         """Put a child in place; -1 appends."""
         self.children.insert(len(self.children) if position < 0 else position, child)
-        self._named = None
+        self._named = self._places = None
 
     def remove(self, child: "Node") -> None:
         """Take a child out."""
         self.children.remove(child)
-        self._named = None
+        self._named = self._places = None
 
     def string(self) -> str:
         """The text, or for a group the texts in it one after the other."""
@@ -205,12 +216,17 @@ def _node(element: etree._Element, parent: Node | None, path: str) -> Node:
     text = "" if len(element) else str(element.text or "")
     node = Node(local_name(element), text, parent, path)
     node.tag = str(element.tag)
+    if element.attrib:
+        node.attributes = {made.name: made for made in _attributes(element, node)}
+    return node
+
+
+def _attributes(element: etree._Element, node: Node) -> Iterator[Node]:
     for key, value in element.attrib.items():
         name = plain(str(key))
-        attribute = Node(name, str(value), node, f"{path}/@{name}")
-        attribute.tag = str(key)
-        node.attributes[name] = attribute
-    return node
+        made = Node(name, str(value), node, f"{node.path}/@{name}")
+        made.tag = str(key)
+        yield made
 
 
 def indices_of(node: Node, repeats: Container[str]) -> tuple[int, ...]:
@@ -226,6 +242,4 @@ def indices_of(node: Node, repeats: Container[str]) -> tuple[int, ...]:
 
 def position_of(node: Node) -> int:
     """Position, from 1, among the siblings of the same name."""
-    if node.parent is None:
-        return 1
-    return next((at for at, each in enumerate(node.parent.named(node.name), 1) if each is node), 1)
+    return node.parent.place(node) if node.parent is not None else 1

@@ -21,6 +21,8 @@ from forms.xpath_values import to_string
 FindingCode = Literal["required", "constraint", "relevance", "choice", "type", "unknown_node", "evaluation"]
 
 MAX_FINDINGS: Final = 1_000
+MAX_NODES: Final = 200_000
+"""Largest submission, in XML elements, that is checked (some seconds); real ones have below 10,000."""
 MAX_SHOWN: Final = 500
 """Characters of an answer that a finding repeats."""
 
@@ -47,6 +49,8 @@ def validate(
     """
     if sub.encrypted:
         return []
+    if sum(1 for _element in islice(sub.root.iter(), MAX_NODES + 1)) > MAX_NODES:
+        return [AnswerFinding("", (), "evaluation", "", _sentence("evaluation", f"> {MAX_NODES} XML elements"))]
     tree = tree_of(sub.root)
     environment = Environment(definition, tree, Lists.of(definition, lists), now, Random(0))
     answers = AnswerTree(definition, tree, environment)

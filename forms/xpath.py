@@ -134,6 +134,10 @@ def _compile_absolute(path: Path, paths: list[Path]) -> Run:
     """Steps from the root. Where the current node lies in a repeat instance, so does the path (not its last step)."""
     moves = [_compile_step(step, paths) for step in path.steps[1:]]
     plain = [not step.predicates and step.axis == "child" for step in path.steps[1:]]
+    # Only where all steps so far are plain is the path of the nodes reached known beforehand.
+    known = [
+        "".join(f"/{step.test}" for step in path.steps[1 : at + 2]) if all(plain[: at + 1]) else None for at in range(len(moves))
+    ]
     last = len(moves) - 1
     first = path.steps[0] if path.steps else None
 
@@ -141,11 +145,13 @@ def _compile_absolute(path: Path, paths: list[Path]) -> Run:
         environment = context.environment
         nodes = _start(environment.root, first)
         for at, move in enumerate(moves):
-            nodes = move(context, nodes)
+            where = known[at]
+            pinned = context.pins.get(where) if where is not None and at < last else None
+            if pinned is not None and len(nodes) == 1 and pinned.parent is nodes[0]:
+                nodes = [pinned] if pinned.relevant else []
+            else:
+                nodes = move(context, nodes)
             environment.spend(len(nodes) + 1)
-            if len(nodes) > 1 and at < last and plain[at]:
-                pinned = context.pins.get(nodes[0].path)
-                nodes = [pinned] if pinned is not None and any(node is pinned for node in nodes) else nodes
         return nodes
 
     return run

@@ -1,0 +1,171 @@
+"""Laws of filling: whatever is filled by a form's own rules is found in order when it is read and checked."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, timedelta
+from functools import cache
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forms.definition import Field, FormDefinition
+from forms.entities import operations
+from forms.filling import Evaluation, evaluate, fill
+from forms.nodes import Lists
+from forms.submission import parse_submission, rows
+from forms.validation import validate
+from forms.values import Point
+from tests.forms.sample_forms import LISTS, NOW, clinic_form, library_form
+
+LIBRARY_FORMS = ["cimic_patrol", "key_infrastructure", "monthly_return"]
+
+
+def _uuid(number: int) -> str:
+    return str(UUID(int=number, version=4))
+
+
+MISSION = {
+    "units": [{"name": "BANBATT-3", "label": "BANBATT 3"}],
+    "adm1": [{"name": "CF1", "label": "Ouham"}],
+    "adm2": [{"name": "CF11", "label": "Bossangoa", "adm1_pcode": "CF1"}],
+    "organisations": [{"name": _uuid(9), "label": "Aid agency"}],
+    "settlements": [
+        {
+            "name": _uuid(100 + n),
+            "label": f"Village {n}",
+            "adm2_pcode": "CF11",
+            "geometry": "6.4 17.4 0 0",
+            "pop_total": "900",
+            "__version": "2",
+        }
+        for n in range(300)
+    ],
+    "facilities": [
+        {
+            "name": _uuid(1000 + n),
+            "label": f"Clinic {n}",
+            "adm2_pcode": "CF11",
+            "fac_group": "health",
+            "fac_type": "health_centre",
+            "fac_name": f"Clinic {n}",
+            "ownership": "government",
+            "geometry": "6.4 17.4 0 0",
+            "__version": "3",
+        }
+        for n in range(900)
+    ],
+}
+
+
+@cache
+def mission(form_id: str) -> tuple[FormDefinition, Lists]:
+    definition = library_form(form_id)
+    return definition, Lists(definition, MISSION)
+
+
+def _answer(field: Field, shown: Evaluation, rng: Random) -> Any:
+    """Some answer to a required question, as a careful person would give it."""
+    if field.select is not None:
+        choices = shown.choices[field.path]
+        return rng.choice(choices).value if choices else None
+    if field.type in {"int", "decimal"}:
+        return rng.randint(1, 12)
+    if field.type == "date":
+        return date(2026, 11, rng.randint(1, 22))
+    if field.type == "geopoint":
+        return Point(6.4 + rng.random(), 17.4, 400.0, 8.0)
+    return rng.choice(["Bodoukpa", "Boda-Ngomo", "École <B> & fils", "  x "])
+
+
+def _answered(definition: FormDefinition, lists: Lists, rng: Random) -> dict[str, Any]:
+    """Answers to every question that is required, found by asking the form again after each."""
+    answers: dict[str, Any] = {}
+    for _round in range(80):
+        shown = evaluate(definition, answers, lists, NOW)
+        due = [finding.path for finding in shown.findings if finding.code == "required"]
+        if not due:
+            return answers
+        answers[due[0]] = _answer(definition.by_path[due[0]], shown, rng)
+    raise AssertionError(f"{definition.form_id} still asks for {due}")
+
+
+@pytest.mark.parametrize("form_id", LIBRARY_FORMS)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_library_forms_filled_by_their_own_rules_have_no_findings(form_id: str, seed: int) -> None:
+    definition, lists = mission(form_id)
+    answers = _answered(definition, lists, Random(seed))
+
+    sub = parse_submission(fill(definition, answers, lists, NOW, rng=Random(seed)))
+
+    assert [(finding.path, finding.code, finding.value) for finding in validate(sub, definition, lists, NOW)] == []
+    assert [operation.problem for operation in operations(sub, definition)] == [None] * len(definition.entity_blocks)
+
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"), min_size=1, max_size=30
+)
+visitors = st.lists(st.fixed_dictionaries({"who": texts}, optional={"age": st.integers(1, 120)}), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from([("health", "hospital"), ("school", "primary")]),
+    clinic=st.sampled_from([None, *(row["name"] for row in LISTS["clinics"])]),
+    name=texts,
+    beds=st.integers(0, 500) | st.none(),
+    days=st.integers(0, 400),
+    needs=st.sets(st.sampled_from(["water", "food"])) | st.just({"none"}),
+    visitor=visitors,
+    seed=st.integers(),
+)
+def test_what_is_filled_is_read_back_and_has_no_findings(
+    kind: tuple[str, str],
+    clinic: str | None,
+    name: str,
+    beds: int | None,
+    days: int,
+    needs: set[str],
+    visitor: list[Any],
+    seed: int,
+) -> None:
+    answers = {"kind": kind[0], "type": kind[1], "clinic": clinic, "name": name, "beds": beds, "needs": needs}
+    answers |= {"seen": NOW.date() - timedelta(days=days), "visitor": visitor}
+
+    sub = parse_submission(fill(clinic_form(), answers, LISTS, NOW, rng=Random(seed)))
+
+    blank = not name.strip() or any(not each["who"].strip() for each in visitor)
+    assert [finding.code for finding in validate(sub, clinic_form(), LISTS, NOW) if not blank] == []
+    group = rows(sub, clinic_form())["g"]
+    assert isinstance(group, dict)
+    assert (group["name"], group.get("beds")) == (name, str(beds) if beds is not None and kind[0] == "health" else None)
+
+
+def test_filling_a_patrol_report_takes_a_few_milliseconds() -> None:
+    definition, lists = mission("cimic_patrol")
+    answers = _answered(definition, lists, Random(3)) | {"settlement": _uuid(120)}
+
+    def once() -> float:
+        start = time.perf_counter()
+        fill(definition, answers, lists, NOW)
+        return time.perf_counter() - start
+
+    assert min(once() for _ in range(10)) < 0.010
+
+
+def test_an_infrastructure_report_on_a_known_facility_is_copied_from_the_list() -> None:
+    definition, lists = mission("key_infrastructure")
+    known = MISSION["facilities"][5]
+    answers = {"adm1": "CF1", "adm2": "CF11", "fac_group": "health", "facility": known["name"], "functionality": "full"}
+
+    sub = parse_submission(fill(definition, answers, lists, NOW))
+    (operation,) = operations(sub, definition)
+
+    assert (operation.action, operation.entity_id, operation.base_version) == ("update", known["name"], 3)
+    assert operation.values["fac_name"] == "Clinic 5"
+    assert operation.values["geometry"] == "6.4 17.4 0 0"
