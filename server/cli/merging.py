@@ -24,6 +24,12 @@ def _report(drained: Drained, done: str) -> None:
         sys.exit(1)
 
 
+def _show(folded: int) -> None:
+    """One line that counts up, on a terminal only."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{folded} facts", nl=False, err=True)
+
+
 @click.command()
 def drain() -> None:
     """Process every stored fact now, and return when that is done.
@@ -34,7 +40,7 @@ def drain() -> None:
     from server.services import folding
 
     with database() as (session, _settings):
-        _report(folding.drain(session), "processed")
+        _report(folding.drain(session, _show), "processed")
 
 
 @click.command()
@@ -47,8 +53,7 @@ def rebuild() -> None:
     from server.services import folding
 
     with database() as (session, _settings):
-        with click.progressbar(length=None, label="rebuilding", file=sys.stderr) as bar:
-            drained = folding.rebuild(session, lambda folded: bar.update(folded - bar.pos))
+        drained = folding.rebuild(session, _show)
         _report(drained, "rebuilt from")
 
 
