@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -64,7 +63,7 @@ def _register_doors(app: Flask) -> None:
 
     def answer_crash(error: Exception) -> Response:
         reference = secrets.token_hex(4)
-        structlog.get_logger().error("crash", reference=reference, path=request.path, method=request.method, exc_info=error)
+        logs.error("crash", reference=reference, path=request.path, method=request.method, exc_info=error)
         return answer(Problem("internal", reference=reference))
 
     app.register_error_handler(Problem, answer)

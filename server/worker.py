@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -61,7 +60,7 @@ class Worker:
             try:
                 busy = self.work()
             except SQLAlchemyError as error:
-                structlog.get_logger().error("the database cannot be used; trying again", exc_info=error)
+                logs.error("the database cannot be used; trying again", exc_info=error)
                 self.stop.wait(AFTER_ERROR)
                 continue
             self.pause = SHORTEST_PAUSE if busy else min(LONGEST_PAUSE, self.pause * 1.5)

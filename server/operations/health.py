@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
 from flask import Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
+from server import logs
 from server.config import Settings
 from server.extensions import db
 from server.gate import public
@@ -29,7 +29,7 @@ def _database() -> str:
     try:
         heartbeat.age(db.session())
     except SQLAlchemyError as error:
-        structlog.get_logger().error("database unwell", exc_info=error)
+        logs.error("database unwell", exc_info=error)
         db.session.rollback()
         return "cannot be read"
     return "well"
@@ -39,7 +39,7 @@ def _files(settings: Settings) -> str:
     try:
         BlobStore(settings).check()
     except OSError as error:
-        structlog.get_logger().error("blob store unwell", exc_info=error)
+        logs.error("blob store unwell", exc_info=error)
         return "cannot be written"
     return "well"
 

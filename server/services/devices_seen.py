@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from server import logs
 from server.models import AppUser
 from server.queries import devices as queries
 from server.services.journal import now
@@ -26,4 +26,4 @@ def note(session: Session, app_user: AppUser) -> None:
         session.commit()
     except OperationalError as error:
         session.rollback()
-        structlog.get_logger().warning("last_seen not written", actor_id=actor_id, reason=str(error.orig))
+        logs.warning("last_seen not written", actor_id=actor_id, reason=str(error.orig))

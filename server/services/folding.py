@@ -10,9 +10,9 @@ import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-import structlog
 from sqlalchemy.orm import Session
 
+from server import logs
 from server.models import Fact
 from server.queries import merge_facts as queries
 from server.services import merging, summaries
@@ -104,7 +104,7 @@ def _fold_alone(session: Session, fact_id: int) -> bool:
 
 def _note_failure(session: Session, fact_id: int, error: Exception) -> None:
     """Keeps the fact on the queue with its error, to be tried again after a growing pause. Commits."""
-    structlog.get_logger().error("folding failed", fact_id=fact_id, exc_info=error)
+    logs.error("folding failed", fact_id=fact_id, exc_info=error)
     attempts = queries.failed(session, fact_id, f"{type(error).__name__}: {error}"[:2000])
     wait = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(attempts - 1, 10))
     queries.wait_until(session, fact_id, now() + wait)
