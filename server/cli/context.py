@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
 from sqlalchemy.orm import Session
 
 from server import create_app
 from server.config import Settings, load_settings
 from server.extensions import db
+from server.services.database import current_revision, newest_revision
 
 
 @contextmanager
 def database() -> Iterator[tuple[Session, Settings]]:
-    """A session and the settings; works beside a running server."""
+    """A session and the settings; works beside a running server. A server that was never set up is refused with advice."""
     settings = load_settings()
     app = create_app(settings)
     with app.app_context():
+        if current_revision(db.engine) != newest_revision(db.engine):
+            raise click.ClickException(f"the database in {settings.data_dir} is not of this release; run `fieldpost init` first")
         yield db.session(), settings

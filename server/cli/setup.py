@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import click
 
-from server.cli.context import database
-from server.extensions import db
-from server.services import database as schema
-from server.services import mission
+from server.cli.prepare import prepare
+from server.config import load_settings
 
 
 @click.command()
@@ -17,13 +15,11 @@ def init() -> None:
     Harmless on a server that has them already: only what is missing is added, labels of shipped codes are refreshed,
     and a database of an older release is brought up to date (after a backup).
     """
-    with database() as (session, settings):
-        change = schema.upgrade(db.engine)
-        if change.after is None:  # no revision shipped yet
-            db.create_all()
-        done = mission.initialise(session)
-        click.echo(f"data directory: {settings.data_dir}")
-        click.echo(f"database: {db.engine.url.render_as_string()} ({'brought to' if change.changed else 'at'} {change.after})")
-        click.echo(f"project 1: {'made' if done.project_made else 'there already'}; server id {done.server_id}")
-        click.echo(f"code lists: {done.codes_added} codes added, {done.codes_changed} refreshed")
-        click.echo(f"registers: {', '.join(done.registers_added) or 'all there already'}")
+    settings = load_settings()
+    prepared = prepare(settings)
+    schema, done = prepared.schema, prepared.mission
+    click.echo(f"data directory: {settings.data_dir}")
+    click.echo(f"database: {prepared.database} ({'brought to' if schema.changed else 'at'} {schema.after})")
+    click.echo(f"project 1: {'made' if done.project_made else 'there already'}; server id {done.server_id}")
+    click.echo(f"code lists: {done.codes_added} codes added, {done.codes_changed} refreshed")
+    click.echo(f"registers: {', '.join(done.registers_added) or 'all there already'}")

@@ -9,13 +9,13 @@ import hashlib
 import mimetypes
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from forms.definition import parse
 from forms.fields import FormDefinition
-from forms.findings import Converted, Finding, FormRefused, error
+from forms.findings import Converted, Finding, FormRefused, ValidatorMissing, error, warning
 from forms.version import with_version
 from forms.xlsform import convert_in_child
 from server.config import Settings
@@ -55,9 +55,19 @@ class Upload:
 def convert(data: bytes, filename: str, fallback_form_id: str | None = None) -> Converted:
     """Turns an uploaded XLSForm or XForm into a form. Raises Problem form_refused with every finding in details."""
     try:
-        return convert_in_child(data, filename, fallback_form_id, validate=True)
+        return _convert_and_validate(data, filename, fallback_form_id)
     except FormRefused as refused:
         raise refusal(refused.findings) from refused
+
+
+def _convert_and_validate(data: bytes, filename: str, fallback_form_id: str | None) -> Converted:
+    """Without Java a form can be published all the same, and its findings say that ODK Validate did not see it."""
+    try:
+        return convert_in_child(data, filename, fallback_form_id, validate=True)
+    except ValidatorMissing as missing:
+        converted = convert_in_child(data, filename, fallback_form_id, validate=False)
+        unseen = warning("not_validated", str(missing), "Install Java and publish again, or test the form on a phone first.")
+        return replace(converted, findings=(*converted.findings, unseen))
 
 
 def refusal(findings: Iterable[Finding]) -> Problem:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 # Part of the key derivation: another purpose must take another text, and changing it makes sealed tokens unreadable.
 _PURPOSE = b"fieldpost device token 1"
@@ -18,6 +18,11 @@ _PURPOSE = b"fieldpost device token 1"
 
 @lru_cache(maxsize=4)
 def _box(secret_key: str) -> Fernet:
+    # Loaded when first needed: 6 MB in each process that never shows a QR code.
+    from cryptography.fernet import Fernet
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret_key.encode())
     return Fernet(base64.urlsafe_b64encode(derived))
 
@@ -31,6 +36,8 @@ def unseal(secret_key: str, sealed: str | None) -> str | None:
     """The token again; None when it was sealed under another key or was tampered with."""
     if not sealed:
         return None
+    from cryptography.fernet import InvalidToken
+
     try:
         return _box(secret_key).decrypt(sealed.encode()).decode()
     except InvalidToken:
