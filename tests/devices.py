@@ -18,8 +18,8 @@ from server.models import Form, FormAttachment, FormDuty, FormVersion
 from server.services.journal import now
 
 HEADERS = {"X-OpenRosa-Version": "1.0"}
-FORM_XML = """<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.w3.org/1999/xhtml" xmlns:jr="http://openrosa.org/javarosa"
- xmlns:orx="http://openrosa.org/xforms"><h:head><h:title>{title}</h:title><model>
+FORM_XML = """<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.w3.org/1999/xhtml"
+ xmlns:jr="http://openrosa.org/javarosa" xmlns:orx="http://openrosa.org/xforms"><h:head><h:title>{title}</h:title><model>
 <instance><data id="{form_id}" version="{version}"><end/><report_date/><reporting_unit/><settlement_new/><gps/><photo/><photo2/>
 <urgent/><urgent_text/><un_class/><sensitivity/><year/><month/><nil_return/>
 <orx:meta><orx:instanceID/></orx:meta></data></instance>
@@ -32,7 +32,8 @@ FORM_XML = """<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.
 <bind nodeset="/data/year" type="int"/><bind nodeset="/data/month" type="string"/><bind nodeset="/data/nil_return" type="string"/>
 <bind nodeset="/data/orx:meta/orx:instanceID" type="string" readonly="true()" jr:preload="uid"/>
 </model></h:head><h:body><input ref="/data/report_date"><label>Date</label></input>
-<input ref="/data/settlement_new"><label>Settlement</label></input><upload ref="/data/photo" mediatype="image/*"><label>Photo</label></upload>
+<input ref="/data/settlement_new"><label>Settlement</label></input>
+<upload ref="/data/photo" mediatype="image/*"><label>Photo</label></upload>
 <upload ref="/data/photo2" mediatype="image/*"><label>Photo</label></upload></h:body></h:html>"""
 
 
@@ -50,7 +51,8 @@ def add_form(
         session.flush()
     row = FormVersion(
         form_id=form.id, version=version, title=title, xml=xml, md5=hashlib.md5(xml, usedforsecurity=False).hexdigest(),
-        sha256=hashlib.sha256(xml).hexdigest(), definition=parse(xml).to_json(), findings=[], created_at=now(), published_at=now(),
+        sha256=hashlib.sha256(xml).hexdigest(), definition=parse(xml).to_json(), findings=[], created_at=now(),
+        published_at=now(),
     )
     session.add(row)
     session.flush()
@@ -60,7 +62,9 @@ def add_form(
     return row
 
 
-def report(instance_id: str | None = None, *, form_id: str = "patrol", version: str = "1", replaces: str | None = None, **answers: str) -> bytes:
+def report(
+    instance_id: str | None = None, *, form_id: str = "patrol", version: str = "1", replaces: str | None = None, **answers: str
+) -> bytes:
     """A report's XML; answers are questions of the small form in its order."""
     said = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in answers.items())
     ids = f"<orx:instanceID>{escape(instance_id)}</orx:instanceID>" if instance_id else ""
@@ -107,14 +111,17 @@ class Phone:
         """GET below the server URL."""
         return self.client.get(self.path + path, headers={**self.headers, **options.pop("headers", {})}, **options)
 
-    def send(self, xml: bytes | None, files: dict[str, bytes] | None = None, *, query: str = "", incomplete: bool = False) -> TestResponse:
+    def send(
+        self, xml: bytes | None, files: dict[str, bytes] | None = None, *, query: str = "", incomplete: bool = False
+    ) -> TestResponse:
         """POSTs a report."""
         body, content_type = multipart(xml, files, incomplete)
         return self.post(body, content_type, query)
 
     def post(self, body: bytes, content_type: str, query: str = "") -> TestResponse:
         """POSTs any body to /submission."""
-        return self.client.post(f"{self.path}/submission{query}", data=body, headers={**self.headers, "Content-Type": content_type})
+        headers = {**self.headers, "Content-Type": content_type}
+        return self.client.post(f"{self.path}/submission{query}", data=body, headers=headers)
 
 
 def days_ago(days: float) -> dt.datetime:

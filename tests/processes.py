@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,8 +21,8 @@ import requests
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from server.engines import engine_options, prepare_engine
 from server.config import Settings
+from server.engines import engine_options, prepare_engine
 from server.extensions import db
 from tests.databases import PostgresServer, free_port, make_settings
 
@@ -108,10 +108,8 @@ class RunningServer:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:

@@ -19,9 +19,11 @@ from server.openrosa.answers import envelope
 from server.problems import Problem
 from server.services.identity import Verb
 
-_KEY = "/v1/key/<token>/projects/<int:project_id>"
-_USER = "/v1/projects/<int:project_id>"
-_TEST = "/v1/test/<token>/projects/<int:project_id>/forms/<path:form_id>"
+# project_id is a plain part as in the central door: with an int converter here, forms/<path> would win over its routes.
+_KEY = "/v1/key/<token>/projects/<project_id>"
+_USER = "/v1/projects/<project_id>"
+_TEST = "/v1/test/<token>/projects/<project_id>/forms/<path:form_id>"
+_MAX_NUMBER = 2**31 - 1
 _OWN = re.compile(r"^/v1/(key|test)/|^/v1/projects/[^/]+/(.*/)?(formList|submission|manifest|integrity)/?$")
 _DRAIN_STEP = 1 << 20
 # What somebody without rights may make the server read before it hangs up.
@@ -92,16 +94,22 @@ def _speaking(view: View) -> View:
 
 
 def _storable(view: View) -> View:
-    """The view without names that no form, list or file can have (NUL, halves of characters)."""
+    """The view with a number for its project, and without names that no form, list or file can have (NUL and the like)."""
 
     @wraps(view)
     def checked(**arguments: Any) -> Response:
         for value in (*arguments.values(), *request.args.values()):
             if isinstance(value, str) and ("\x00" in value or _broken(value)):
                 raise Problem("not_found")
-        return view(**arguments)
+        return view(**{**arguments, "project_id": _number(arguments["project_id"])})
 
     return checked
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise Problem("invalid_type", expected="an integer", got=text[:50], field="project_id")
+    return min(int(text[:12]), _MAX_NUMBER)
 
 
 def _broken(text: str) -> bool:

@@ -128,7 +128,9 @@ def test_resending_what_is_in_quarantine_adds_nothing(phone: Phone, session: Ses
         (report("uuid:1", sensitivity="severe"), "severe_sensitivity", 202),
     ],
 )
-def test_what_cannot_be_processed_is_kept_in_quarantine(phone: Phone, session: Session, xml: bytes, reason: str, strict: int) -> None:
+def test_what_cannot_be_processed_is_kept_in_quarantine(
+    phone: Phone, session: Session, xml: bytes, reason: str, strict: int
+) -> None:
     refused = phone.send(xml, query="?strict=1")
     answer = phone.send(xml)
 
@@ -409,7 +411,9 @@ def test_a_rejected_report_stays_out_when_it_is_sent_again(phone: Phone, session
     assert stored(session) == []
 
 
-def test_a_report_of_an_unknown_form_cannot_be_accepted_before_the_form_is_there(phone: Phone, session: Session, cast: Cast) -> None:
+def test_a_report_of_an_unknown_form_cannot_be_accepted_before_the_form_is_there(
+    phone: Phone, session: Session, cast: Cast
+) -> None:
     phone.send(report(new_id(), form_id="nowhere"))
 
     with pytest.raises(Problem) as refused:
