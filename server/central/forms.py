@@ -1,4 +1,7 @@
-"""Forms: list, show, create, change, delete; XML, XLSForm, fields, versions and expected files of published versions."""
+"""Forms: list, show, create, change, delete; XLSForm, fields, versions and expected files of published versions.
+
+The published XML and files lie at addresses that devices use too, so the OpenRosa door serves them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from server.services.blobs import BlobStore
 from server.services.identity import Verb
 from server.services.odata_options import flag
 
-FORM = "/projects/<project_id>/forms/<path:form_id>"
+FORM = "/projects/<int:project_id>/forms/<path:form_id>"
 # The formats a form may come in, by Content-Type; the XLSForm formats are told apart by this name's ending.
 _FORMATS = {
     "application/xml": "form.xml", "text/xml": "form.xml",
@@ -96,7 +99,7 @@ def _published(project_id: int, form_id: str, version: str | None = None) -> tup
     return form, catalogue.published_version(session, form, version)
 
 
-@routes.get("/projects/<project_id>/forms")
+@routes.get("/projects/<int:project_id>/forms")
 @allow(Verb.FORM_LIST)
 def list_forms(project_id: int) -> Response:
     """Every form the actor may see."""
@@ -107,7 +110,7 @@ def list_forms(project_id: int) -> Response:
     return as_json(FormAnswer(many=True).dump([catalogue.columns(form, version) for form, version in rows]))
 
 
-@routes.post("/projects/<project_id>/forms")
+@routes.post("/projects/<int:project_id>/forms")
 @allow(Verb.FORM_PUBLISH)
 def create_form(project_id: int) -> Response:
     """A new form as draft, or published with publish=true. 409.3 when the project has a form of that id."""
@@ -153,20 +156,13 @@ def delete_form(project_id: int, form_id: str) -> Response:
     return success()
 
 
-@routes.post("/projects/<project_id>/forms/<number>/restore")
+@routes.post("/projects/<int:project_id>/forms/<number>/restore")
 @allow(Verb.FORM_PUBLISH)
 def restore_form(project_id: int, number: int) -> Response:
     """Brings a deleted form back, by its number."""
     session = db.session()
     form = catalogue.restore(session, identity(), project_id, number)
     return answer_form(form, catalogue.shown_version(session, form))
-
-
-@routes.get(f"{FORM}.xml")
-@allow(Verb.FORM_READ)
-def show_form_xml(project_id: int, form_id: str) -> Response:
-    """The published XForm."""
-    return answer_xml(_published(project_id, form_id)[1])
 
 
 @routes.get(f"{FORM}.xlsx")
@@ -201,13 +197,6 @@ def list_form_files(project_id: int, form_id: str) -> Response:
     """The files that the published version expects."""
     version = _published(project_id, form_id)[1]
     return as_json(ExpectedFileAnswer(many=True).dump(catalogue.expected_files(db.session(), version)))
-
-
-@routes.get(f"{FORM}/attachments/<path:name>")
-@allow(Verb.FORM_READ)
-def show_form_file(project_id: int, form_id: str, name: str) -> Response:
-    """One of those files."""
-    return answer_file(_published(project_id, form_id)[1], name)
 
 
 @routes.get(f"{FORM}/versions")

@@ -10,17 +10,19 @@ from server.problems import Problem
 
 routes = Blueprint("central", __name__, url_prefix="/v1")
 NUMBERS = ("project_id", "actor_id", "number")
+"""Values that are database keys. `project_id` has werkzeug's own converter, as at the addresses that devices use:
+among rules of one shape it then chooses the more specific one, whichever door it belongs to."""
 MAX_NUMBER = 2**31 - 1
 
 
 @routes.url_value_preprocessor
 def _check_values(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     """Numbers become int (else 400.11, as in ODK Central); what no database can hold is refused before it gets there."""
-    for name, text in (values or {}).items():
-        if not _storable(text):
+    for name, value in (values or {}).items():
+        if isinstance(value, str) and not _storable(value):
             raise Problem("not_found")
         if name in NUMBERS and values is not None:
-            values[name] = _number(name, text)
+            values[name] = _number(name, str(value))
     for name, text in request.args.items(multi=True):
         if not _storable(name) or not _storable(text):
             reason = "it holds characters that cannot be stored."

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
-from server.models import Actor, Attachment, Event, Fact, Submission, SubmissionSummary
+from server.models import Actor, Fact, Submission, SubmissionSummary
 from server.queries.odata_filter import FilterField
 from server.queries.scope import Scope
 
@@ -113,12 +113,12 @@ def place_of(session: Session, wanted: Wanted, root_instance_id: str) -> int | N
     )
 
 
-def newest_first(session: Session, wanted: Wanted, before: int | None = None) -> Iterator[Listed]:
-    """The list from the newest (or from below the key `before`), read in batches."""
+def newest_first(session: Session, wanted: Wanted, before: int | None = None, *, xml: bool = True) -> Iterator[Listed]:
+    """The list from the newest (or from below the key `before`), read in batches; xml=False leaves the answers unread."""
     place = before
     while True:
         below = [] if place is None else [SubmissionSummary.root_fact_id < place]
-        statement = _listed().where(*conditions(wanted), *below).order_by(SubmissionSummary.root_fact_id.desc()).limit(BATCH)
+        statement = _listed(xml).where(*conditions(wanted), *below).order_by(SubmissionSummary.root_fact_id.desc()).limit(BATCH)
         batch = _read(session, statement)
         yield from batch
         if len(batch) < BATCH:
@@ -128,11 +128,11 @@ def newest_first(session: Session, wanted: Wanted, before: int | None = None) ->
         session.expunge_all()
 
 
-def by_ids(session: Session, ids: Sequence[int]) -> Iterator[Listed]:
+def by_ids(session: Session, ids: Sequence[int], *, xml: bool = True) -> Iterator[Listed]:
     """The submissions with these keys in the order given, read in batches."""
     for start in range(0, len(ids), BATCH):
         part = ids[start : start + BATCH]
-        rows = _read(session, _listed().where(SubmissionSummary.root_fact_id.in_(part)))
+        rows = _read(session, _listed(xml).where(SubmissionSummary.root_fact_id.in_(part)))
         found = {row.summary.root_fact_id: row for row in rows}
         yield from (found[key] for key in part if key in found)
         if len(ids) > BATCH:
@@ -151,36 +151,12 @@ def submitters(session: Session, wanted: Wanted) -> Sequence[Actor]:
     return session.scalars(select(Actor).where(Actor.id.in_(senders)).order_by(Actor.display_name, Actor.id)).all()
 
 
-def comments(session: Session, subject: str, project_id: int, xml_form_id: str) -> Sequence[tuple[Event, Fact]]:
-    """Comments on a submission, newest first."""
-    rows = session.execute(
-        select(Event, Fact).join(Fact, Fact.id == Event.fact_id)
-        .where(Event.type == "COMMENT", Event.subject == subject).order_by(Fact.id.desc())
-    )
-    return [
-        (event, fact) for event, fact in rows
-        if event.payload.get("project_id", project_id) == project_id and event.payload.get("form", xml_form_id) == xml_form_id
-    ]
+def by_root(session: Session, root_fact_id: int) -> Listed | None:
+    """One submission by its key, whoever asks: for answering the one who has just sent it."""
+    return next(iter(_read(session, _listed().where(SubmissionSummary.root_fact_id == root_fact_id))), None)
 
 
-def version_facts(session: Session, fact_ids: Sequence[int]) -> dict[int, tuple[Fact, Actor | None]]:
-    """The envelopes of versions with who sent them."""
-    rows = session.execute(
-        select(Fact, Actor).outerjoin(Actor, Actor.id == Fact.actor_id).where(Fact.id.in_(fact_ids))
-    )
-    return {fact.id: (fact, actor) for fact, actor in rows}
-
-
-def files_of(session: Session, fact_ids: Sequence[int]) -> dict[int, list[Attachment]]:
-    """Files per version, in order of arrival."""
-    found: dict[int, list[Attachment]] = {}
-    rows = select(Attachment).where(Attachment.submission_fact_id.in_(fact_ids)).order_by(Attachment.fact_id)
-    for row in session.scalars(rows):
-        found.setdefault(row.submission_fact_id, []).append(row)
-    return found
-
-
-def _listed() -> Select[SubmissionSummary, Submission, Submission, Actor, dt.datetime]:
+def _listed(xml: bool = True) -> Select[SubmissionSummary, Submission, Submission, Actor, dt.datetime]:
     root_entity, current_fact = aliased(Submission), aliased(Fact)
     return (
         select(SubmissionSummary, Submission, root_entity, Actor, current_fact.received_at)
@@ -188,6 +164,7 @@ def _listed() -> Select[SubmissionSummary, Submission, Submission, Actor, dt.dat
         .join(root_entity, root_entity.fact_id == SubmissionSummary.root_fact_id)
         .join(current_fact, current_fact.id == SubmissionSummary.current_fact_id)
         .outerjoin(Actor, Actor.id == SubmissionSummary.submitter_id)
+        .options(defer(root_entity.xml), *([] if xml else [defer(Submission.xml)]))
     )
 
 

@@ -13,7 +13,7 @@ from server.models import Form, FormVersion
 from server.problems import Problem
 from server.queries import forms as queries
 from server.queries import submissions as blob_queries
-from server.services import forms
+from server.services import entity_lists, forms
 from server.services.blobs import CHUNK, BlobStore, record
 from server.services.identity import Identity
 
@@ -38,8 +38,13 @@ def stored_file(session: Session, settings: Settings, sha256: str, content_type:
 
 
 def form_file(session: Session, settings: Settings, version: FormVersion, name: str, who: Identity) -> Content:
-    """What the form version is served under that name: an uploaded file. Raises Problem not_found."""
+    """What is served under that name: the entity list it is linked to, or an uploaded file. Raises Problem not_found."""
     row = queries.attachment(session, version.id, name)
+    form = session.get_one(Form, version.form_id)
+    dataset = queries.dataset(session, form.project_id, row.dataset_name) if row and row.dataset_name else None
+    if dataset is not None:
+        listed = entity_lists.dataset_csv(session, dataset, who)
+        return Content(iter([listed.data]), len(listed.data), listed.md5, "text/csv; charset=utf-8")
     if row is None or row.blob_sha256 is None:
         raise Problem("not_found")
     return stored_file(session, settings, row.blob_sha256, row.content_type)
@@ -51,7 +56,7 @@ def fill_form_file(
     """Streams a file into a draft's expected file, and commits. Raises not_found for a name that the form does not expect."""
     if queries.attachment(session, draft.id, name) is None:
         raise Problem("not_found")
-    stored = BlobStore(settings).put(_pieces(body))
+    stored = BlobStore(settings).put(pieces(body))
     record(session, stored)
     forms.attach_file(session, draft, name, stored, content_type)
     session.commit()
@@ -79,6 +84,7 @@ def empty_form_file(session: Session, draft: FormVersion, name: str) -> None:
     session.commit()
 
 
-def _pieces(body: IO[bytes]) -> Iterator[bytes]:
+def pieces(body: IO[bytes]) -> Iterator[bytes]:
+    """The body in pieces of 64 kB."""
     while piece := body.read(CHUNK):
         yield piece

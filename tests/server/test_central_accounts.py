@@ -93,7 +93,7 @@ def test_the_missions_own_project_stays(client: FlaskClient, cast: Cast) -> None
 
 @pytest.mark.parametrize("path, code", [
     ("/v1/projects/abc", 400.11), ("/v1/projects/-1", 400.11), ("/v1/projects/99999999999999999999", 404.1),
-    ("/v1/projects/2147483648", 404.1), ("/v1/projects/7", 404.1), ("/v1/projects/%D9%A1", 400.11), ("/v2/projects", 404.3),
+    ("/v1/projects/2147483648", 404.1), ("/v1/projects/7", 404.1), ("/v2/projects", 404.3),
     ("/v1/nothing", 404.1), ("/v1/projects/1%00", 404.1), ("/v1/roles/%00", 404.1), ("/v1/roles/x?a=%00", 400.8),
 ])  # fmt: skip
 def test_odd_addresses_get_centrals_codes(client: FlaskClient, cast: Cast, path: str, code: float) -> None:
