@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
@@ -50,11 +50,12 @@ class Upload:
     files: list[IncomingFile] = field(default_factory=list)
     incomplete: bool = False
 
-    def add(self, store: BlobStore, name: str, content: bytes, content_type: str) -> None:
-        """Adds a file from memory (an entry page, an API call). Raises Problem disk_full."""
+    def add(self, store: BlobStore, name: str, content: bytes | Iterable[bytes], content_type: str) -> None:
+        """Adds a file from memory or in pieces (an entry page, an API call). Raises Problem disk_full."""
         writer = store.writer()
         self.files.append(IncomingFile(safe_name(name), content_type, writer))
-        writer.write(content)
+        for piece in (content,) if isinstance(content, bytes) else content:
+            writer.write(piece)
         writer.finish()
 
     def __enter__(self) -> Upload:
