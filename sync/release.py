@@ -1,84 +1,93 @@
-"""What of a record may leave, and how exactly: fields per audience, place by sensitivity, who must decide (rule C.2).
+"""What of a record may leave the cell: fields by audience, place by sensitivity, and when a second person must decide.
 
-A whitelist: a property that the register file does not name for an audience never leaves. Pure; decides nothing.
+A whitelist: what the register file does not give to an audience stays (rule C.2). Pure; it decides nothing by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sync.merge.facts import Position
 from sync.registers import Register
 
-Precision = Literal["point", "settlement", "adm2"]
-# Low may show the point, moderate the settlement, high the district only; severe information does not leave at all.
-PRECISIONS: Mapping[str, Precision] = {"low": "point", "moderate": "settlement", "high": "adm2"}
-_ORDER: tuple[Precision, ...] = ("point", "settlement", "adm2")
+Precision = Literal["point", "settlement", "area"]
 LEVELS = ("low", "moderate", "high", "severe")
-# Two decimals of a degree are about 1.1 km: the village is known, the building is not.
-SETTLEMENT_DECIMALS = 2
-
-
-class NotReleasable(ValueError):
-    """The record may not leave; the message says why."""
+PRECISION: dict[str, Precision] = {"low": "point", "moderate": "settlement", "high": "area", "severe": "area"}
+# Low may go to anybody; moderate to agencies, authorities and the mission; from high on to agencies and the mission only.
+AUDIENCES: dict[str, tuple[str, ...]] = {
+    "low": ("ngo", "unct", "mission", "authority", "force", "public"),
+    "moderate": ("ngo", "unct", "mission", "authority", "force"),
+    "high": ("ngo", "unct", "mission"),
+    "severe": ("unct", "mission"),
+}
+# Two decimals of a degree are about 1.1 km: the distance within which settlements are told apart. They name the place
+# and not the building.
+SETTLEMENT_DIGITS = 2
+POINT_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What leaves: values by export name, and the place at the precision allowed (None: only the district is said)."""
+class Leaving:
+    """The part of a record that leaves: label, properties, position in degrees (None at area precision)."""
 
-    values: Mapping[str, str]
-    place: Position | None
+    label: str
+    data: dict[str, str]
+    lat: float | None
+    lon: float | None
     precision: Precision
 
 
-def finest_precision(sensitivity: str) -> Precision:
-    """The finest place that a record of this sensitivity may be released with. Raises `NotReleasable` for severe."""
-    if sensitivity not in PRECISIONS:
-        raise NotReleasable(f"information of the sensitivity '{sensitivity}' is not released")
-    return PRECISIONS[sensitivity]
+def level(sensitivity: str | None) -> str:
+    """The sensitivity that counts; what is not known counts as high."""
+    return sensitivity if sensitivity in LEVELS else "high"
 
 
-def coarser(a: Precision, b: Precision) -> Precision:
-    """The less exact of the two."""
-    return max(a, b, key=_ORDER.index)
+def blur(lat: float | None, lon: float | None, precision: Precision) -> tuple[float | None, float | None]:
+    """The position at that precision: as it is, rounded to 0.01 degree, or none."""
+    if lat is None or lon is None or precision == "area":
+        return None, None
+    digits = POINT_DIGITS if precision == "point" else SETTLEMENT_DIGITS
+    return round(lat, digits), round(lon, digits)
 
 
-def place_at(position: Position | None, precision: Precision) -> Position | None:
-    """The place as exact as allowed: the point, the point to 0.01 degrees (about 1.1 km), or nothing."""
-    if position is None or precision == "adm2":
-        return None
-    if precision == "point":
-        return Position(position.lat, position.lon)
-    return Position(round(position.lat, SETTLEMENT_DECIMALS), round(position.lon, SETTLEMENT_DECIMALS))
+def leaving(
+    register: Register, data: Mapping[str, Any], label: str, place: tuple[float | None, float | None], audience: str,
+    sensitivity: str | None, substitute: str,
+) -> Leaving:
+    """What this audience gets of a record. `substitute` stands for the label where the name may not go along.
 
-
-def needs_second_person(sensitivity: str, un_class: str = "UNCLASSIFIED", from_military: bool = False) -> bool:
-    """Whether the one who decides must not be the one who proposed or reported (rule C.2)."""
-    return from_military or un_class.upper() != "UNCLASSIFIED" or sensitivity in ("high", "severe")
-
-
-def outgoing(
-    register: Register,
-    data: Mapping[str, str],
-    position: Position | None,
-    sensitivity: str,
-    audience: str,
-    wanted: Precision | None = None,
-) -> Outgoing:
-    """What `audience` gets of a record; `wanted` can make the place coarser, never finer.
-
-    Positions leave as `place` only, never among the values. Raises `NotReleasable` for severe sensitivity and for an
-    audience that the register file lets see nothing.
+    At area precision names are kept back, because the name of a place is a place.
     """
-    precision = finest_precision(sensitivity)
-    if wanted is not None:
-        precision = coarser(precision, wanted)
-    allowed = [prop for prop in register.properties.values() if audience in prop.audiences]
-    if not allowed:
-        raise NotReleasable(f"nothing of the register '{register.name}' goes to the audience '{audience}'")
-    values = {p.export: data[p.name] for p in allowed if p.name in data and p.type not in ("geopoint", "geotrace")}
-    shows_place = any(prop.type == "geopoint" for prop in allowed)
-    return Outgoing(values, place_at(position, precision) if shows_place else None, precision)
+    precision = PRECISION[level(sensitivity)]
+    allowed = {
+        name: prop for name, prop in register.properties.items()
+        if audience in prop.audiences and not (LEVELS.index(prop.sensitivity) > LEVELS.index(level(sensitivity)))
+    }
+    names = set(register.matching.names + register.matching.aliases) if register.matching else set()
+    names |= {register.label_property} if register.label_property else set()
+    hidden = names if precision == "area" else set()
+    placed = any(prop.type in {"geopoint", "geotrace"} for prop in allowed.values())
+    kept = {
+        name: str(data[name]) for name, prop in allowed.items()
+        if data.get(name) not in (None, "") and name not in hidden and prop.type not in {"geopoint", "geotrace"}
+    }
+    # Without the right to the position there is none, whatever the precision would allow.
+    lat, lon = blur(*place, precision) if placed else (None, None)
+    may_name = register.label_property in allowed and precision != "area"
+    return Leaving(label if may_name else substitute, kept, lat, lon, precision if lat is not None else "area")
+
+
+def second_person(sensitivity: str | None, un_classes: Collection[str | None]) -> tuple[str, ...]:
+    """Why a second person must decide: "sensitivity", "un_class"; empty when one is enough."""
+    reasons = []
+    if LEVELS.index(level(sensitivity)) >= LEVELS.index("high"):
+        reasons.append("sensitivity")
+    if any(marking not in (None, "", "UNCLASSIFIED") for marking in un_classes):
+        reasons.append("un_class")
+    return tuple(reasons)
+
+
+def audiences(sensitivity: str | None) -> tuple[str, ...]:
+    """Who may get a record of this sensitivity, the usual one first."""
+    return AUDIENCES[level(sensitivity)]

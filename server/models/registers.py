@@ -179,7 +179,8 @@ class ReviewTask(Model):
 class Release(Model):
     """What partners see: a separate record made by a RELEASE event (snapshot of whitelisted fields at a stated precision).
 
-    number: REL-2026-0042. state: released | withdrawn; an expired one is past valid_until.
+    number: REL-2026-0042. state: proposed | released | withheld | superseded | withdrawn; an expired one is past
+    valid_until. decided_at: the last decision (the proposal while it waits). reasons: why two persons were needed.
     """
 
     __tablename__ = "releases"
@@ -199,6 +200,10 @@ class Release(Model):
     state: Mapped[str] = mapped_column(String(12))
     decided_by: Mapped[str] = mapped_column(String(255))
     decided_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    proposed_by: Mapped[str | None] = mapped_column(String(255))
+    proposed_by_id: Mapped[int | None] = mapped_column(Integer)
+    reasons: Mapped[list[str]] = mapped_column(Json, default=list)
+    note: Mapped[str | None] = mapped_column(Text)
     valid_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     __table_args__ = (Index("ix_releases_list", "dataset", "state", "audience"),)
