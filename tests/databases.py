@@ -17,7 +17,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
@@ -156,10 +156,16 @@ def _let_sqlalchemy_begin(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
+def _empty_g() -> None:
+    g.__dict__.clear()
+
+
 @pytest.fixture
 def app(_engine: Engine, tmp_path: Path) -> Iterator[Flask]:
     """The application over one connection whose transaction is rolled back; commits inside become savepoints."""
     application = create_app(make_settings(tmp_path / "data", str(_engine.url.render_as_string(hide_password=False))), TESTING=True)
+    # The test's own application context serves its requests too; each of them must find `g` empty, as in a server.
+    application.before_request_funcs[None].insert(0, _empty_g)
     connection = _engine.connect()
     transaction = connection.begin()
     with application.app_context():

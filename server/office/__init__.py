@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server.office import account, layout, login
+from server.office import account, inbox, layout, login, reports
 from server.office.refusals import render_problem as _render
 from server.problems import Problem
 
-PAGES = (login, account)
+PAGES = (login, account, inbox, reports)
 
 
 def register(app: Flask) -> None:

@@ -133,7 +133,10 @@ def when(instant: dt.datetime | None, form: str = "full") -> Markup:
     date = format_date(local.date(), pattern) + " " if pattern else ""
     return Markup('<time datetime="{}" title="{}">{}{} <span class="zone">{}</span></time>').format(
         instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        instant.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), date, local.strftime("%H:%M"), _zone_name(local),
+        instant.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        date,
+        local.strftime("%H:%M"),
+        _zone_name(local),
     )
 
 
@@ -169,12 +172,18 @@ def _session() -> Session:
 def _context() -> dict[str, Any]:
     who = identity_or_none()
     return {
-        "me": who, "may": (lambda *names: who is not None and any(verb.value in names for verb in who.verbs)),
-        "language": language(), "has_pulse": "duty.pulse" in current_app.view_functions,
+        "me": who,
+        "may": (lambda *names: who is not None and any(verb.value in names for verb in who.verbs)),
+        "language": language(),
+        "has_pulse": "duty.pulse" in current_app.view_functions,
         "counts": inbox.open_counts(_session(), who.scope) if who and who.may(Verb.SUBMISSION_READ) else {},
-        "sections": navigation.sections(who), "home": navigation.home(who) if who else url_for("login.form"),
-        "mission_name": mission.setting(_session(), "mission_name") or "Fieldpost", "now": now(), "zone": zone(),
+        "sections": navigation.sections(who),
+        "home": navigation.home(who) if who else url_for("login.form"),
+        "mission_name": mission.setting(_session(), "mission_name") or "Fieldpost",
+        "now": now(),
+        "zone": zone(),
         "role_label": navigation.role_label,
+        "view_names": current_app.view_functions,
     }
 
 

@@ -35,27 +35,36 @@ class Entry:
 
 
 SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
-    (lazy_gettext("Work"), (
-        Item("inbox.reports", lazy_gettext("Reports"), "inbox", (Verb.SUBMISSION_READ,), in_bar=True),
-        Item("duty.board", lazy_gettext("Duty officer"), "bell", (Verb.DUTY_READ,), count="alarms", in_bar=True),
-        Item("review.queue", lazy_gettext("Review"), "scales", (Verb.RECORD_JUDGE,), count="review", in_bar=True),
-        Item("quarantine.waiting", lazy_gettext("Quarantine"), "shield", (Verb.QUARANTINE_DECIDE,), count="quarantine"),
-        Item("entry.choose", lazy_gettext("Enter a report"), "pen", (Verb.SUBMISSION_CREATE,)),
-    )),
-    (lazy_gettext("Picture"), (
-        Item("registers.index", lazy_gettext("Registers"), "book", (Verb.RECORD_READ,), in_bar=True),
-        Item("returns.board", lazy_gettext("Returns"), "calendar", (Verb.RETURN_READ,)),
-        Item("releases.index", lazy_gettext("Releases"), "share", (Verb.RELEASE_PROPOSE, Verb.RELEASE_DECIDE)),
-        Item("partner.index", lazy_gettext("Released data"), "share", (Verb.RELEASE_READ,)),
-    )),
-    (lazy_gettext("Mission"), (
-        Item("forms.index", lazy_gettext("Questionnaires"), "form", (Verb.FORM_PUBLISH, Verb.SUBMISSION_READ)),
-        Item("devices.index", lazy_gettext("Devices"), "phone", (Verb.DEVICE_MANAGE,)),
-        Item("organisation.index", lazy_gettext("Units and posts"), "flag", (Verb.MISSION_MANAGE,)),
-        Item("people.index", lazy_gettext("People"), "people", (Verb.USER_MANAGE,)),
-        Item("setup.overview", lazy_gettext("Set-up"), "tools", (Verb.MISSION_MANAGE,)),
-        Item("audit.log", lazy_gettext("Audit log"), "log", (Verb.AUDIT_READ,)),
-    )),
+    (
+        lazy_gettext("Work"),
+        (
+            Item("inbox.reports", lazy_gettext("Reports"), "inbox", (Verb.SUBMISSION_READ,), in_bar=True),
+            Item("duty.board", lazy_gettext("Duty officer"), "bell", (Verb.DUTY_READ,), count="alarms", in_bar=True),
+            Item("review.queue", lazy_gettext("Review"), "scales", (Verb.RECORD_JUDGE,), count="review", in_bar=True),
+            Item("quarantine.waiting", lazy_gettext("Quarantine"), "shield", (Verb.QUARANTINE_DECIDE,), count="quarantine"),
+            Item("entry.choose", lazy_gettext("Enter a report"), "pen", (Verb.SUBMISSION_CREATE,)),
+        ),
+    ),
+    (
+        lazy_gettext("Picture"),
+        (
+            Item("registers.index", lazy_gettext("Registers"), "book", (Verb.RECORD_READ,), in_bar=True),
+            Item("returns.board", lazy_gettext("Returns"), "calendar", (Verb.RETURN_READ,)),
+            Item("releases.index", lazy_gettext("Releases"), "share", (Verb.RELEASE_PROPOSE, Verb.RELEASE_DECIDE)),
+            Item("partner.index", lazy_gettext("Released data"), "share", (Verb.RELEASE_READ,)),
+        ),
+    ),
+    (
+        lazy_gettext("Mission"),
+        (
+            Item("forms.index", lazy_gettext("Questionnaires"), "form", (Verb.FORM_PUBLISH, Verb.SUBMISSION_READ)),
+            Item("devices.index", lazy_gettext("Devices"), "phone", (Verb.DEVICE_MANAGE,)),
+            Item("organisation.index", lazy_gettext("Units and posts"), "flag", (Verb.MISSION_MANAGE,)),
+            Item("people.index", lazy_gettext("People"), "people", (Verb.USER_MANAGE,)),
+            Item("setup.overview", lazy_gettext("Set-up"), "tools", (Verb.MISSION_MANAGE,)),
+            Item("audit.log", lazy_gettext("Audit log"), "log", (Verb.AUDIT_READ,)),
+        ),
+    ),
 )
 
 HOME = ("inbox.reports", "partner.index", "registers.index", "entry.choose", "audit.log", "account.own")
@@ -91,9 +100,14 @@ def home(who: Identity) -> str:
 def role_label(role: str) -> str:
     """A role in the reader's language."""
     labels: dict[str, str] = {
-        "admin": gettext("Administrator"), "hq_officer": gettext("HQ CIMIC officer"), "officer": gettext("CIMIC officer"),
-        "approver": gettext("Approver (operations)"), "observer": gettext("Military observer"),
-        "collector": gettext("Collector"), "partner": gettext("Partner"), "auditor": gettext("Auditor"),
+        "admin": gettext("Administrator"),
+        "hq_officer": gettext("HQ CIMIC officer"),
+        "officer": gettext("CIMIC officer"),
+        "approver": gettext("Approver (operations)"),
+        "observer": gettext("Military observer"),
+        "collector": gettext("Collector"),
+        "partner": gettext("Partner"),
+        "auditor": gettext("Auditor"),
         "app_user": gettext("Device"),
     }
     return labels.get(role, role)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,9 +11,13 @@ from sqlalchemy.orm import Session
 from server.models import Actor, Area, CodeItem, Entity, Observation, Post, Record, Sector, Unit
 
 
+def _pairs(session: Session, statement: Any) -> dict[Any, str]:
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
 def area_names(session: Session, codes: Collection[str]) -> dict[str, str]:
     """p-code -> name."""
-    return dict(session.execute(select(Area.code, Area.name).where(Area.code.in_(codes))).tuples()) if codes else {}
+    return _pairs(session, select(Area.code, Area.name).where(Area.code.in_(codes))) if codes else {}
 
 
 def unit_names(session: Session, codes: Collection[str] | None = None) -> dict[str, str]:
@@ -20,22 +25,22 @@ def unit_names(session: Session, codes: Collection[str] | None = None) -> dict[s
     statement = select(Unit.code, Unit.name).order_by(Unit.name)
     if codes is not None:
         statement = statement.where(Unit.code.in_(codes))
-    return dict(session.execute(statement).tuples())
+    return _pairs(session, statement)
 
 
 def sector_names(session: Session) -> dict[int, str]:
     """sector id -> name, by name."""
-    return dict(session.execute(select(Sector.id, Sector.name).order_by(Sector.name)).tuples())
+    return _pairs(session, select(Sector.id, Sector.name).order_by(Sector.name))
 
 
 def actor_names(session: Session, ids: Collection[int]) -> dict[int, str]:
     """actor id -> display name, deleted ones as well."""
-    return dict(session.execute(select(Actor.id, Actor.display_name).where(Actor.id.in_(ids))).tuples()) if ids else {}
+    return _pairs(session, select(Actor.id, Actor.display_name).where(Actor.id.in_(ids))) if ids else {}
 
 
 def post_names(session: Session, ids: Collection[int]) -> dict[int, str]:
     """post id -> name."""
-    return dict(session.execute(select(Post.id, Post.name).where(Post.id.in_(ids))).tuples()) if ids else {}
+    return _pairs(session, select(Post.id, Post.name).where(Post.id.in_(ids))) if ids else {}
 
 
 def entity_labels(session: Session, ids: Collection[str], project_id: int = 1) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from server.models import Fact, SubmissionSummary
 from server.problems import Problem
 from server.queries.mission import server_id
-from server.services import journal
+from server.services import folding, journal
 from server.services.identity import Identity
 
 # Central's review states; None in a summary means that nobody has looked yet.
@@ -74,5 +74,7 @@ def _say(session: Session, who: Identity, report: SubmissionSummary, type: str, 
         session, type=type, subject=report.root_instance_id, payload=payload, server_id=server_id(session),
         actor_id=who.actor_id, actor_name=who.name,
     )
+    # Folded at once, so that the next page shows what was just said.
+    folding.fold_now(session, [fact])
     session.commit()
     return fact
