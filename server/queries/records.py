@@ -109,6 +109,12 @@ def placed(session: Session, scope: Scope, dataset: str, filters: Filters, proje
     yield from session.scalars(there.order_by(Record.id).limit(POINTS_LIMIT).execution_options(yield_per=500))
 
 
+def chosen(session: Session, scope: Scope, dataset: str, filters: Filters, limit: int, project_id: int = 1) -> Sequence[Record]:
+    """The records that the filters leave, by name, up to a limit: what an officer releases in one step."""
+    statement = _narrow(select(Record), scope, dataset, filters, project_id)
+    return session.scalars(statement.order_by(func.lower(Record.label), Record.id).limit(limit)).all()
+
+
 def counts(
     session: Session, scope: Scope, stale_before: dt.datetime, project_id: int = 1,
 ) -> dict[str, tuple[int, int, int, int]]:
@@ -158,6 +164,11 @@ def observations(session: Session, dataset: str, entity_ids: Collection[str], pr
             Observation.project_id == project_id, Observation.dataset == dataset, Observation.entity_id.in_(entity_ids),
         ).order_by(Observation.observed_at.desc(), Observation.hlc.desc())
     ).all()
+
+
+def observation(session: Session, observation_id: str) -> Observation | None:
+    """One observation by id."""
+    return session.get(Observation, observation_id)
 
 
 def reports_behind(session: Session, sources: Collection[str], project_id: int = 1) -> dict[str, SubmissionSummary]:

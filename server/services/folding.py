@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.models import Fact
 from server.queries import merge_facts as queries
-from server.services import merging, summaries
+from server.services import merging, release_rows, summaries
 from server.services.journal import now
 
 Folder = Callable[[Session, Collection[Fact]], None]
 # In this order: summaries name places by the records that merging made; releases read both.
-FOLDERS: list[Folder] = [merging.fold, summaries.fold]
+FOLDERS: list[Folder] = [merging.fold, summaries.fold, release_rows.fold]
 
 # Small enough that intake never waits long for SQLite's one writer.
 BATCH = 50

@@ -6,6 +6,7 @@ Reads only; decisions about records are in services.merging and services.release
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from server.queries import records
 from server.services.identity import Identity, Verb
 from server.services.journal import now
 from sync.merge.names import fold
+from sync.merge.positions import parse_position
 from sync.registers import Property, Register, load_registers, plain_register
 
 # A facility that nobody confirmed for this long is shown as not confirmed (questionnaire: at least every 6 months).
@@ -246,6 +248,39 @@ def find(session: Session, identity: Identity, name: str, record_id: str, projec
     if found is None:
         raise Problem("not_found")
     return found
+
+
+def check_value(session: Session, rules: Register, name: str, value: str) -> None:
+    """Raises invalid_input unless the value fits the property's type: a code of its list, a number, a position, an area."""
+    prop = rules.properties.get(name)
+    if prop is None:
+        raise Problem("invalid_input", reason="Property: the register has no such property.", field="Property")
+    known = records.code_labels(session, [prop.code_list]) if prop.code_list else {}
+    fits = {
+        "select_one": (prop.code_list or "", value) in known,
+        "select_multiple": all((prop.code_list or "", code) in known for code in value.split()),
+        "integer": value.lstrip("-").isdecimal() and value.isascii(), "decimal": _is_number(value),
+        "geopoint": parse_position(value) is not None, "area": value in records.area_names(session, [value]),
+        "date": _is_day(value),
+    }  # fmt: skip
+    if not fits.get(prop.type, True):
+        reason = f"Value: {value!r} is not possible here ({prop.type.replace('_', ' ')})."
+        raise Problem("invalid_input", reason=reason, field="Value")
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _is_day(value: str) -> bool:
+    try:
+        dt.date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def several(session: Session, identity: Identity, ids: Collection[str], project_id: int = 1) -> dict[str, Record]:
