@@ -1,0 +1,1 @@
+"""What `make bench` runs: measurements, and the training of matching weights on made-up countries."""
