@@ -16,7 +16,7 @@ from forms.nodes import Node
 from forms.values import Point
 from forms.xpath import XPathProblem, compile_xpath
 from forms.xpath_parser import Path
-from forms.xpath_values import Moment, Value, number_text, to_number, to_string
+from forms.xpath_values import Moment, Value, number_text, to_number, to_string, zone_text
 
 LOAD_EVENTS: Final = frozenset({"odk-instance-first-load", "odk-instance-load", "xforms-ready"})
 MAX_INSTANCES: Final = 10_000
@@ -160,6 +160,8 @@ class Calculator:
     def _text(self, value: Value, node: Node) -> str:
         """A computed value as the question's type stores it; what is no number leaves a number question empty."""
         field = self._definition.by_path.get(node.path)
+        if isinstance(value, bool):
+            return "1" if value else "0"  # so ODK Collect stores a computed truth
         if isinstance(value, float):
             if math.isnan(value):
                 return ""
@@ -267,7 +269,7 @@ def answer_text(value: object, question: str) -> str:
     if isinstance(value, datetime):
         return _datetime_text(value, question)
     if isinstance(value, date | time):
-        return value.isoformat() if isinstance(value, date) else value.isoformat(timespec="milliseconds")
+        return value.isoformat() if isinstance(value, date) else zone_text(value.isoformat(timespec="milliseconds"))
     if isinstance(value, Point):
         numbers = (value.lat, value.lon, value.alt or 0.0, value.acc or 0.0)
         return " ".join(number_text(float(number)) for number in numbers)
@@ -285,4 +287,4 @@ def _float_text(value: float, question: str) -> str:
 def _datetime_text(value: datetime, question: str) -> str:
     if value.tzinfo is None:
         raise FillingProblem(f"The time given for “{question}” has no time zone.")
-    return value.isoformat(timespec="milliseconds")
+    return zone_text(value.isoformat(timespec="milliseconds"))

@@ -213,7 +213,7 @@ def _compile_list_lookup(path: Path, paths: list[Path]) -> Run | None:
     if not isinstance(name, Literal) or steps[0].axis != "child" or item.axis != "child" or not item.predicates:
         return None
     key = next((each for each in _conjuncts(item.predicates[0]) if _index_key(each) is not None), None)
-    if key is None or steps[0].predicates:
+    if key is None or steps[0].predicates or _counts_positions(item.predicates[0]):
         return None
     column, other = _index_key(key) or ("", key)
     value = _compile(other, paths)
@@ -245,6 +245,17 @@ def _conjuncts(expression: Expression) -> list[Expression]:
     if isinstance(expression, Binary) and expression.operator == "and":
         return [*_conjuncts(expression.left), *_conjuncts(expression.right)]
     return [expression]
+
+
+def _counts_positions(expression: Expression) -> bool:
+    """Whether position() or last() may occur: then leaving rows out beforehand would change their meaning."""
+    if isinstance(expression, Binary):
+        return _counts_positions(expression.left) or _counts_positions(expression.right)
+    if isinstance(expression, Negation):
+        return _counts_positions(expression.operand)
+    if isinstance(expression, Call):
+        return expression.name in {"position", "last"} or any(_counts_positions(each) for each in expression.arguments)
+    return False
 
 
 def _index_key(expression: Expression) -> tuple[str, Expression] | None:

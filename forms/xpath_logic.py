@@ -47,12 +47,8 @@ def _true_count(context: Context, arguments: Arguments) -> int:
     for argument in arguments:
         value = argument(context)
         members = [[node] for node in value] if isinstance(value, list) else [value]
-        count += sum(_is_yes(member) for member in members)
+        count += sum(to_boolean(member) for member in members)
     return count
-
-
-def _is_yes(value: Value) -> bool:
-    return to_string(value) in {"1", "true", "yes"} if isinstance(value, str | list) else to_boolean(value)
 
 
 def _checklist(context: Context, arguments: Arguments) -> Value:
@@ -60,11 +56,12 @@ def _checklist(context: Context, arguments: Arguments) -> Value:
 
 
 def _weighted_checklist(context: Context, arguments: Arguments) -> Value:
+    """Unlike checklist(), -1 is an ordinary bound here, on phones as well."""
     pairs = zip(arguments[2::2], arguments[3::2], strict=True) if len(arguments) % 2 == 0 else None
     if pairs is None:
         raise XPathProblem("weighted-checklist() needs a weight for each value.")
     total = sum(number_of(context, weight) for value, weight in pairs if _true_count(context, [value]))
-    return _between(total, number_of(context, arguments[0]), number_of(context, arguments[1]))
+    return number_of(context, arguments[0]) <= total <= number_of(context, arguments[1])
 
 
 def _between(count: float, least: float, most: float) -> bool:

@@ -8,18 +8,19 @@ from typing import Final
 
 from forms.xpath_context import Context, Function, Run, number_of, text_of
 from forms.xpath_parser import XPathProblem
-from forms.xpath_values import to_number
+from forms.xpath_values import Value, to_number, to_string
 
 Arguments = Sequence[Run]
 
 
 def _numbers(context: Context, arguments: Arguments) -> list[float]:
-    """All arguments as numbers, each node of a node set on its own."""
+    """All arguments as numbers, each node of a node set on its own; empty answers are left out."""
     zone = context.environment.zone
     found: list[float] = []
     for argument in arguments:
         value = argument(context)
-        found += [to_number([node], zone) for node in value] if isinstance(value, list) else [to_number(value, zone)]
+        members: list[Value] = [[node] for node in value] if isinstance(value, list) else [value]
+        found += [to_number(member, zone) for member in members if to_string(member).strip() != ""]
     return found
 
 
@@ -110,8 +111,8 @@ MATH_FUNCTIONS: Final[Mapping[str, Function]] = {
     "sqrt": _safe(math.sqrt, 1),
     "exp": _safe(math.exp, 1),
     "exp10": _safe(lambda number: math.pow(10, number), 1),
-    "log": _safe(math.log, 1),
-    "log10": _safe(math.log10, 1),
+    "log": _safe(lambda number: math.log(number) if number != 0 else -math.inf, 1),
+    "log10": _safe(lambda number: math.log10(number) if number != 0 else -math.inf, 1),
     "sin": _safe(math.sin, 1),
     "cos": _safe(math.cos, 1),
     "tan": _safe(math.tan, 1),

@@ -35,11 +35,9 @@ def metres_between(first: Point, second: Point) -> float:
 
 
 def _distance(context: Context, arguments: Arguments) -> float:
-    """Length in metres of the line through all points; NaN without two points."""
+    """Length in metres of the line through all points; 0 without two points."""
     points = _points(context, arguments)
-    if len(points) < 2:
-        return math.nan
-    total = sum(metres_between(first, second) for first, second in pairwise(points))
+    total = math.fsum(metres_between(first, second) for first, second in pairwise(points))
     return round(total, 2)
 
 
@@ -74,5 +72,6 @@ def _inside(point: Point, shape: Sequence[Point]) -> bool:
 PLACE_FUNCTIONS: Final[Mapping[str, Function]] = {
     "distance": Function(_distance, 1, None),
     "area": Function(_area, 1, 1),
+    "enclosed-area": Function(_area, 1, 1),
     "geofence": Function(_geofence, 2, 2),
 }

@@ -132,7 +132,7 @@ def _pair(test: Callable[[str, str], bool]) -> Function:
 
 TEXT_FUNCTIONS: Final[Mapping[str, Function]] = {
     "string": Function(_string, 0, 1),
-    "concat": Function(_concat, 1, None),
+    "concat": Function(_concat, 0, None),
     "join": Function(_join, 1, None),
     "string-length": Function(_string_length, 0, 1),
     "normalize-space": Function(_normalize_space, 0, 1),

@@ -30,7 +30,12 @@ class Moment:
 
     def text(self) -> str:
         """ISO 8601 as ODK writes it: `2026-11-22` or `2026-11-22T10:30:00.000+01:00`."""
-        return self.at.isoformat(timespec="milliseconds") if self.has_time else self.at.date().isoformat()
+        return zone_text(self.at.isoformat(timespec="milliseconds")) if self.has_time else self.at.date().isoformat()
+
+
+def zone_text(iso: str) -> str:
+    """An ISO 8601 time with `Z` for UTC, as Collect writes it."""
+    return f"{iso[:-6]}Z" if iso.endswith("+00:00") else iso
 
 
 Value = str | float | bool | Moment | list[Node]

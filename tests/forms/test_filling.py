@@ -46,7 +46,7 @@ def test_meta_data_is_written() -> None:
     sub = filled(ANSWERS, device_id="fp:1", instance_id="uuid:mine", start=start)
 
     assert (sub.instance_id, value(sub, "/deviceid")) == ("uuid:mine", "fp:1")
-    assert (value(sub, "/start"), value(sub, "/today")) == ("2026-11-22T09:00:00.000+00:00", "2026-11-22")
+    assert (value(sub, "/start"), value(sub, "/today")) == ("2026-11-22T09:00:00.000Z", "2026-11-22")
 
 
 def test_dynamic_defaults_are_set_and_answers_win_over_them() -> None:
@@ -162,8 +162,8 @@ def test_the_same_chance_gives_the_same_bytes_and_other_chance_other_ids() -> No
         (2.50, "2.5"),
         (True, "true"),
         (date(2026, 1, 2), "2026-01-02"),
-        (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02T03:04:00.000+00:00"),
-        (time(3, 4, tzinfo=UTC), "03:04:00.000+00:00"),
+        (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02T03:04:00.000Z"),
+        (time(3, 4, tzinfo=UTC), "03:04:00.000Z"),
         (Point(6.5, 17.25, None, 5.0), "6.5 17.25 0 5"),
         (["water", "food"], "water food"),
         ({"water", "food"}, "food water"),
