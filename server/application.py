@@ -54,7 +54,8 @@ def _register_doors(app: Flask) -> None:
     def answer(problem: Problem) -> Response:
         extensions.db.session.rollback()
         door = next(door for door in doors if door.answers(request.path))
-        return door.render_problem(problem)
+        rendered: Response = door.render_problem(problem)
+        return rendered
 
     def answer_http(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or (error.code or 500) < 400:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from server import create_app
 from server.config import Settings, load_settings
 from server.extensions import db
-from server.services.database import current_revision, newest_revision
+from server.services.database import is_current
 
 
 @contextmanager
@@ -20,6 +20,6 @@ def database() -> Iterator[tuple[Session, Settings]]:
     settings = load_settings()
     app = create_app(settings)
     with app.app_context():
-        if current_revision(db.engine) != newest_revision(db.engine):
+        if not is_current(db.engine):
             raise click.ClickException(f"the database in {settings.data_dir} is not of this release; run `fieldpost init` first")
         yield db.session(), settings

@@ -23,7 +23,7 @@ def form() -> None:
 
 @form.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--attachment", "attachments", multiple=True, metavar="NAME=FILE", help="A file the form expects; may be given several times.")
+@click.option("--attachment", "attachments", multiple=True, metavar="NAME=FILE", help="A file the form expects; repeatable.")
 @click.option("--project", default=1, show_default=True, help="Number of the project.")
 @click.option("--strict", is_flag=True, help="Refuse a form that has warnings.")
 def publish(files: tuple[Path, ...], attachments: tuple[str, ...], project: int, strict: bool) -> None:
@@ -40,7 +40,9 @@ def publish(files: tuple[Path, ...], attachments: tuple[str, ...], project: int,
             if path.suffix.lower() == ".xml" or len(files) > 1:
                 uploads = {name: services.Upload(each.data, each.content_type, fallback=True) for name, each in uploads.items()}
             try:
-                outcome = services.publish(session, settings, project, path.read_bytes(), path.name, uploads, ignore_warnings=not strict)
+                outcome = services.publish(
+                    session, settings, project, path.read_bytes(), path.name, uploads, ignore_warnings=not strict
+                )
             except Problem as problem:
                 session.rollback()
                 refused += 1
@@ -64,7 +66,8 @@ def list_forms(project: int) -> None:
     with database() as (session, _settings):
         for row in queries.forms(session, project):
             version = queries.version_by_id(session, row.current_version_id)
-            click.echo(f"{row.xml_form_id}\t{version.version if version else 'draft only'}\t{row.state}\t{version.title if version else ''}")
+            name, title = (version.version, version.title) if version else ("draft only", "")
+            click.echo(f"{row.xml_form_id}\t{name}\t{row.state}\t{title}")
 
 
 @form.command()

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
-from server.services import database, mission
+from server.services import backup, mission
+from server.services.database import Upgrade
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Prepared:
     """What was found or made. database: its URL without the password."""
 
     database: str
-    schema: database.Upgrade
-    mission: mission.Initialised
+    schema: Upgrade
+    made: mission.Initialised
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -30,12 +31,9 @@ def prepare(settings: Settings) -> Prepared:
     engine = create_engine(settings.database_url, **engine_options(settings.database_url))
     prepare_engine(engine)
 
-    def back_up(revision: str) -> None:
-        from server.services.backup import back_up_before_upgrade
-
-        click.echo(f"backup before the upgrade: {back_up_before_upgrade(settings, revision)}")
-
-    schema = database.upgrade(engine, back_up)
+    schema, saved = backup.upgrade(settings, engine)
+    if saved is not None:
+        click.echo(f"backup before the upgrade: {saved.path}")
     with Session(engine) as session:
         done = mission.initialise(session)
     shown = engine.url.render_as_string(hide_password=True)

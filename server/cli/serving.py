@@ -13,7 +13,7 @@ from server.config import Settings, load_settings
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones on the network in.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones in.")
 @click.option("--port", default=8080, show_default=True, help="Port to listen on.")
 @click.option("--no-worker", is_flag=True, help="Do not run the worker beside the web processes (it runs elsewhere).")
 def serve(host: str, port: int, no_worker: bool) -> None:
@@ -23,7 +23,6 @@ def serve(host: str, port: int, no_worker: bool) -> None:
     """
     settings = load_settings()
     _refuse_used_port(host, port)
-    _upgrade()
     address = _address(settings, host, port)
     os.environ.setdefault("FIELDPOST_BASE_URL", settings.base_url or ("" if _is_local(host) else address))
     if _is_local(host):
@@ -54,20 +53,15 @@ def _run_on_windows(settings: Settings, host: str, port: int, with_worker: bool)
     from waitress import serve as waitress_serve
 
     from server import create_app
+    from server.cli.prepare import prepare
 
+    prepare(settings)
     process = subprocess.Popen([sys.executable, "-m", "server.worker"]) if with_worker else None
     try:
         waitress_serve(create_app(settings), host=host, port=port, threads=settings.web_threads, max_request_header_size=262144)
     finally:
         if process is not None:
             process.terminate()
-
-
-def _upgrade() -> None:
-    """In a process of its own, so that what a migration needs in memory is given back."""
-    result = subprocess.run([sys.executable, "-m", "server.cli.prepare"], check=False)
-    if result.returncode:
-        raise click.ClickException("the database could not be brought up to date; see the message above")
 
 
 def _refuse_used_port(host: str, port: int) -> None:
@@ -77,7 +71,8 @@ def _refuse_used_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise click.ClickException(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port") from error
+            refusal = f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port"
+            raise click.ClickException(refusal) from error
 
 
 def _is_local(host: str) -> bool:
@@ -87,7 +82,7 @@ def _is_local(host: str) -> bool:
 def _address(settings: Settings, host: str, port: int) -> str:
     if settings.base_url:
         return settings.base_url
-    shown = lan_address() if host in {"0.0.0.0", "::"} else host
+    shown = lan_address() if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared, not bound)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 

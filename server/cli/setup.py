@@ -16,10 +16,10 @@ def init() -> None:
     and a database of an older release is brought up to date (after a backup).
     """
     settings = load_settings()
-    prepared = prepare(settings)
-    schema, done = prepared.schema, prepared.mission
+    made = prepare(settings)
+    done = made.mission
     click.echo(f"data directory: {settings.data_dir}")
-    click.echo(f"database: {prepared.database} ({'brought to' if schema.changed else 'at'} {schema.after})")
+    click.echo(f"database: {made.database} ({'brought to' if made.schema.changed else 'at'} schema {made.schema.after})")
     click.echo(f"project 1: {'made' if done.project_made else 'there already'}; server id {done.server_id}")
     click.echo(f"code lists: {done.codes_added} codes added, {done.codes_changed} refreshed")
     click.echo(f"registers: {', '.join(done.registers_added) or 'all there already'}")

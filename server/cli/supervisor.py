@@ -6,7 +6,9 @@ Idle there is one web process; under load more are started, up to the setting, b
 
 from __future__ import annotations
 
+import ctypes
 import os
+import select
 import signal
 import socket
 import struct
@@ -23,6 +25,22 @@ BUSY_SHARE = 0.6
 CALM_SECONDS = 120.0
 STALLED_READ_SECONDS = 60
 """A client that sends nothing for so long in the middle of a request is cut off; it frees its thread."""
+
+
+class Preparation:
+    """The database brought up to date in a process of its own, while the web processes already load.
+
+    The pipe's writing end is held by that process alone: when it is gone, readers see the end of the pipe.
+    """
+
+    def __init__(self) -> None:
+        self.reading, writing = os.pipe()
+        subprocess.Popen([sys.executable, "-m", "server.cli.prepare"], pass_fds=(writing,))
+        os.close(writing)
+
+    def done(self, seconds: float | None = 0.0) -> bool:
+        """Whether it ended; waits so many seconds for it, or as long as it takes (None)."""
+        return bool(select.select([self.reading], [], [], seconds)[0])
 
 
 class WorkerProcess:
@@ -43,7 +61,8 @@ class WorkerProcess:
             self.pause = 0.5 if now - self.started > 60 else min(self.pause * 2, 30)
             self.process, self.not_before = None, now + self.pause
         if now >= self.not_before:
-            self.process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"])
+            environment = os.environ | {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+            self.process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"], env=environment)
             self.started = now
 
     def stop(self, seconds: float) -> None:
@@ -57,6 +76,16 @@ class WorkerProcess:
                 return
             while time.monotonic() < deadline and _exists(pid):
                 time.sleep(0.05)
+
+
+def spare_memory() -> None:
+    """Tells glibc to keep two arenas and to give freed memory back: with 16 threads it would keep tens of MB. No-op elsewhere."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    for parameter, value in ((-8, 2), (-1, 131_072), (-3, 262_144)):  # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+        mallopt(parameter, value)
 
 
 def _signal(pid: int, sign: signal.Signals) -> bool:
@@ -109,6 +138,7 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
         self.most = app.processes
         self.worker = WorkerProcess() if app.with_worker else None
         self.meter = CpuMeter()
+        self.fitted = time.monotonic()
         self.calm_since = time.monotonic()
         super().__init__(app)
 
@@ -122,13 +152,14 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
         """Called every second by the arbiter's loop."""
         self._fit_to_load()
         super().manage_workers()
-        if self.worker is not None:
+        if self.worker is not None and self.app.preparation.done():
             self.worker.keep_alive()
 
     def _fit_to_load(self) -> None:
         now = time.monotonic()
-        if now - self.meter.looked < 0.5:
+        if now - self.fitted < 0.5:
             return
+        self.fitted = now
         share = self.meter.busiest(list(self.WORKERS))
         if share > BUSY_SHARE:
             self.calm_since = now
@@ -151,6 +182,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, host: str, port: int, processes: int, threads: int, with_worker: bool) -> None:
         self.host, self.port = host, port
         self.processes, self.threads, self.with_worker = processes, threads, with_worker
+        self.preparation = Preparation()
         super().__init__()
 
     def load_config(self) -> None:
@@ -168,8 +200,17 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """The WSGI application, in a web process."""
         from server import create_app
+        from server.extensions import db
+        from server.services.database import is_current
 
-        return create_app()
+        spare_memory()
+        app = create_app()
+        self.preparation.done(None)
+        with app.app_context():
+            if not is_current(db.engine):
+                sys.stderr.write("fieldpost: the database could not be brought up to date; see the message above\n")
+                sys.exit(Arbiter.APP_LOAD_ERROR)
+        return app
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""

@@ -227,11 +227,11 @@ def ensure_dataset(
     known = {row.name: row for row in queries.properties(session, dataset.id)}
     wanted = properties if isinstance(properties, Mapping) else dict.fromkeys(properties, ())
     for property_name, form_ids in wanted.items():
-        row = known.get(property_name)
-        if row is None:
+        known_one = known.get(property_name)
+        if known_one is None:
             session.add(DatasetProperty(dataset_id=dataset.id, name=property_name, forms=sorted(form_ids), published_at=instant))
-        elif not set(form_ids) <= set(row.forms):
-            row.forms = sorted({*row.forms, *form_ids})
+        elif not set(form_ids) <= set(known_one.forms):
+            known_one.forms = sorted({*known_one.forms, *form_ids})
     for row in queries.unlinked_attachments(session, project_id, f"{name}.csv"):
         row.dataset_name, row.updated_at = name, instant
     session.flush()

@@ -34,7 +34,7 @@ def test_an_empty_database_reaches_the_newest_schema(empty: Engine) -> None:
     done = upgrade(empty)
 
     assert done.changed
-    assert current_revision(empty) == newest_revision(empty)
+    assert current_revision(empty) == newest_revision()
     assert inspect(empty).has_table("facts")
 
 
