@@ -21,9 +21,9 @@ import requests
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from server.cli.prepare import prepare
 from server.config import Settings
 from server.engines import engine_options, prepare_engine
-from server.extensions import db
 from tests.databases import PostgresServer, free_port, make_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -32,11 +32,12 @@ START_SECONDS = 30.0
 
 @dataclass
 class RunningServer:
-    """One server over a data directory and a database. `environ` adds FIELDPOST_* settings; `log` shows what it printed."""
+    """`fieldpost serve` over a data directory and a database. `environ` adds FIELDPOST_* settings; `log` is what it printed."""
 
     settings: Settings
     processes: int = 2
     threads: int = 8
+    worker: bool = True
     environ: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -69,10 +70,9 @@ class RunningServer:
 
     def command(self) -> list[str]:
         """The command line of the server."""
-        return [
-            sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", str(self.processes),
-            "--worker-class", "gthread", "--threads", str(self.threads), "--no-control-socket", "server.wsgi:application()",
-        ]
+        fieldpost = Path(sys.executable).parent / "fieldpost"
+        command = [str(fieldpost), "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        return command if self.worker else [*command, "--no-worker"]
 
     def environment(self) -> dict[str, str]:
         """The environment of the server: nothing of the developer's FIELDPOST_* settings."""
@@ -90,7 +90,7 @@ class RunningServer:
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 requests.get(f"{self.base_url}/v1/projects", timeout=5)
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.02)
             else:
                 return
@@ -134,12 +134,9 @@ class RunningServer:
         finally:
             engine.dispose()
 
-    def make_tables(self) -> RunningServer:
-        """Makes all tables in the empty database."""
-        with self.session() as session:
-            import server.models  # noqa: F401
-
-            db.Model.metadata.create_all(session.get_bind())
+    def prepare(self) -> RunningServer:
+        """Makes the tables, project 1 and the code lists in the empty database, as `fieldpost init` does."""
+        prepare(self.settings)
         return self
 
 
@@ -148,7 +145,7 @@ ServerMaker = Callable[..., RunningServer]
 
 @pytest.fixture
 def make_server(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ServerMaker]:
-    """A function that makes servers, each with its own data directory and empty database with tables; not started yet."""
+    """A function that makes servers, each with its own data directory and prepared database; not started yet."""
     made: list[RunningServer] = []
 
     def make(**options: object) -> RunningServer:
@@ -158,7 +155,7 @@ def make_server(database_kind: str, tmp_path: Path, request: pytest.FixtureReque
             postgres: PostgresServer = request.getfixturevalue("postgres")
             url = postgres.new_database(f"server_{os.getpid()}_{free_port()}")
         made.append(RunningServer(make_settings(data_dir, url), **options))  # type: ignore[arg-type]
-        return made[-1].make_tables()
+        return made[-1].prepare()
 
     yield make
     for server in made:
@@ -167,5 +164,5 @@ def make_server(database_kind: str, tmp_path: Path, request: pytest.FixtureReque
 
 @pytest.fixture
 def running_server(make_server: ServerMaker) -> RunningServer:
-    """A started server on an empty database with tables; killed at the end of the test."""
+    """A started server on a prepared database without any data; killed at the end of the test."""
     return make_server().start()
