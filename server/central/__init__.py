@@ -22,8 +22,6 @@ def register(app: Flask) -> None:
         # Importing a module adds its routes to the blueprint.
         import_module(f"server.central.{name}")
     app.register_blueprint(routes)
-    app.add_url_rule("/v1/projects/<project_id>", "central_project", _no_project, methods=_METHODS)
-    app.add_url_rule("/v1/projects/<project_id>/<path:rest>", "central_project_path", _no_project, methods=_METHODS)
     app.add_url_rule("/v<int:version>/", "central_version", _other_version, methods=_METHODS)
     app.add_url_rule("/v<int:version>/<path:rest>", "central_version_path", _other_version, methods=_METHODS)
 
@@ -43,14 +41,6 @@ def render_problem(problem: Problem) -> Response:
 
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
-@public
-def _no_project(project_id: str, rest: str = "") -> Response:
-    """Reached only when no rule with a number matched."""
-    if project_id.isascii() and project_id.isdigit():
-        raise Problem("not_found")
-    raise Problem("invalid_type", expected="an integer", got=project_id.replace("\x00", "")[:50], field="project_id")
 
 
 @public

@@ -20,7 +20,7 @@ def _settings() -> Settings:
     return settings
 
 
-@routes.get("/projects/<int:project_id>/app-users")
+@routes.get("/projects/<project_id>/app-users")
 @allow(Verb.DEVICE_MANAGE)
 def list_app_users(project_id: int) -> Response:
     """Every app user with its token (null: revoked)."""
@@ -30,7 +30,7 @@ def list_app_users(project_id: int) -> Response:
     return as_json(schema.dump(app_users.listed(session, _settings(), project_id)))
 
 
-@routes.post("/projects/<int:project_id>/app-users")
+@routes.post("/projects/<project_id>/app-users")
 @allow(Verb.DEVICE_MANAGE)
 def create_app_user(project_id: int) -> Response:
     """A new app user with its token."""
@@ -40,7 +40,7 @@ def create_app_user(project_id: int) -> Response:
     return as_json(AppUserAnswer().dump(made))
 
 
-@routes.delete("/projects/<int:project_id>/app-users/<actor_id>")
+@routes.delete("/projects/<project_id>/app-users/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
 def delete_app_user(project_id: int, actor_id: int) -> Response:
     """Takes an app user off the list and shuts its key out."""

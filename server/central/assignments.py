@@ -40,7 +40,7 @@ def refuse_site_assignment(role: str, actor_id: int) -> Response:
     )
 
 
-@routes.get("/projects/<int:project_id>/assignments")
+@routes.get("/projects/<project_id>/assignments")
 @allow(Verb.DEVICE_MANAGE)
 def list_project_assignments(project_id: int) -> Response:
     """Who has a role in the project."""
@@ -49,7 +49,7 @@ def list_project_assignments(project_id: int) -> Response:
     return as_json(app_users.project_assignments(session, project_id))
 
 
-@routes.get("/projects/<int:project_id>/assignments/forms")
+@routes.get("/projects/<project_id>/assignments/forms")
 @allow(Verb.DEVICE_MANAGE)
 def list_assignments_by_form(project_id: int) -> Response:
     """What is assigned, form by form."""
@@ -58,7 +58,7 @@ def list_assignments_by_form(project_id: int) -> Response:
     return as_json(app_users.project_assignments(session, project_id, forms=True))
 
 
-@routes.get("/projects/<int:project_id>/assignments/forms/<role>")
+@routes.get("/projects/<project_id>/assignments/forms/<role>")
 @allow(Verb.DEVICE_MANAGE)
 def list_assignments_of_role_by_form(project_id: int, role: str) -> Response:
     """What is assigned in one role, form by form."""
@@ -68,7 +68,7 @@ def list_assignments_of_role_by_form(project_id: int, role: str) -> Response:
     return as_json([row for row in app_users.project_assignments(session, project_id, forms=True) if row["roleId"] == wanted])
 
 
-@routes.get("/projects/<int:project_id>/assignments/<role>")
+@routes.get("/projects/<project_id>/assignments/<role>")
 @allow(Verb.DEVICE_MANAGE)
 def list_project_assignments_of_role(project_id: int, role: str) -> Response:
     """The ids of those who have this role in the project."""
@@ -78,7 +78,7 @@ def list_project_assignments_of_role(project_id: int, role: str) -> Response:
     return as_json([row["actorId"] for row in app_users.project_assignments(session, project_id) if row["roleId"] == wanted])
 
 
-@routes.post("/projects/<int:project_id>/assignments/<role>/<actor_id>")
+@routes.post("/projects/<project_id>/assignments/<role>/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
 def assign_project(project_id: int, role: str, actor_id: int) -> Response:
     """Lets somebody fill all forms of the project."""
@@ -88,7 +88,7 @@ def assign_project(project_id: int, role: str, actor_id: int) -> Response:
     return success()
 
 
-@routes.delete("/projects/<int:project_id>/assignments/<role>/<actor_id>")
+@routes.delete("/projects/<project_id>/assignments/<role>/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
 def unassign_project(project_id: int, role: str, actor_id: int) -> Response:
     """Takes that right back."""
@@ -98,7 +98,7 @@ def unassign_project(project_id: int, role: str, actor_id: int) -> Response:
     return success()
 
 
-@routes.get("/projects/<int:project_id>/forms/<path:form_id>/assignments")
+@routes.get("/projects/<project_id>/forms/<path:form_id>/assignments")
 @allow(Verb.DEVICE_MANAGE)
 def list_form_assignments(project_id: int, form_id: str) -> Response:
     """Who was assigned to the form."""
@@ -106,7 +106,7 @@ def list_form_assignments(project_id: int, form_id: str) -> Response:
     return as_json(app_users.form_assignments(session, form_catalogue.find(session, identity(), project_id, form_id)))
 
 
-@routes.get("/projects/<int:project_id>/forms/<path:form_id>/assignments/<role>")
+@routes.get("/projects/<project_id>/forms/<path:form_id>/assignments/<role>")
 @allow(Verb.DEVICE_MANAGE)
 def list_form_assignments_of_role(project_id: int, form_id: str, role: str) -> Response:
     """The ids of those who were assigned to the form in this role."""
@@ -115,7 +115,7 @@ def list_form_assignments_of_role(project_id: int, form_id: str, role: str) -> R
     return as_json([row["actorId"] for row in rows if row["roleId"] == wanted])
 
 
-@routes.post("/projects/<int:project_id>/forms/<path:form_id>/assignments/<role>/<actor_id>")
+@routes.post("/projects/<project_id>/forms/<path:form_id>/assignments/<role>/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
 def assign_form(project_id: int, form_id: str, role: str, actor_id: int) -> Response:
     """Lets somebody fill the form; pyODK names the role 2."""
@@ -125,7 +125,7 @@ def assign_form(project_id: int, form_id: str, role: str, actor_id: int) -> Resp
     return success()
 
 
-@routes.delete("/projects/<int:project_id>/forms/<path:form_id>/assignments/<role>/<actor_id>")
+@routes.delete("/projects/<project_id>/forms/<path:form_id>/assignments/<role>/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
 def unassign_form(project_id: int, form_id: str, role: str, actor_id: int) -> Response:
     """Takes that right back."""

@@ -26,7 +26,7 @@ from server.services.blobs import BlobStore
 from server.services.identity import Verb
 from server.services.odata_options import flag
 
-FORM = "/projects/<int:project_id>/forms/<path:form_id>"
+FORM = "/projects/<project_id>/forms/<path:form_id>"
 # The formats a form may come in, by Content-Type; the XLSForm formats are told apart by this name's ending.
 _FORMATS = {
     "application/xml": "form.xml", "text/xml": "form.xml",
@@ -99,7 +99,7 @@ def _published(project_id: int, form_id: str, version: str | None = None) -> tup
     return form, catalogue.published_version(session, form, version)
 
 
-@routes.get("/projects/<int:project_id>/forms")
+@routes.get("/projects/<project_id>/forms")
 @allow(Verb.FORM_LIST)
 def list_forms(project_id: int) -> Response:
     """Every form the actor may see."""
@@ -110,7 +110,7 @@ def list_forms(project_id: int) -> Response:
     return as_json(FormAnswer(many=True).dump([catalogue.columns(form, version) for form, version in rows]))
 
 
-@routes.post("/projects/<int:project_id>/forms")
+@routes.post("/projects/<project_id>/forms")
 @allow(Verb.FORM_PUBLISH)
 def create_form(project_id: int) -> Response:
     """A new form as draft, or published with publish=true. 409.3 when the project has a form of that id."""
@@ -156,7 +156,7 @@ def delete_form(project_id: int, form_id: str) -> Response:
     return success()
 
 
-@routes.post("/projects/<int:project_id>/forms/<number>/restore")
+@routes.post("/projects/<project_id>/forms/<number>/restore")
 @allow(Verb.FORM_PUBLISH)
 def restore_form(project_id: int, number: int) -> Response:
     """Brings a deleted form back, by its number."""

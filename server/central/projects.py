@@ -34,7 +34,7 @@ def create_project() -> Response:
     return as_json(ProjectAnswer().dump(projects.create(db.session(), identity(), body["name"], body.get("description"))))
 
 
-@routes.get("/projects/<int:project_id>")
+@routes.get("/projects/<project_id>")
 @allow(Verb.PROJECT_READ)
 def show_project(project_id: int) -> Response:
     """One project."""
@@ -45,7 +45,7 @@ def show_project(project_id: int) -> Response:
     return as_json(ProjectAnswer().dump(project))
 
 
-@routes.patch("/projects/<int:project_id>")
+@routes.patch("/projects/<project_id>")
 @allow(Verb.PROJECT_MANAGE)
 def change_project(project_id: int) -> Response:
     """Renames, describes or archives a project."""
@@ -54,7 +54,7 @@ def change_project(project_id: int) -> Response:
     return as_json(ProjectAnswer().dump(projects.change(session, who, project, read(ProjectChange()))))
 
 
-@routes.delete("/projects/<int:project_id>")
+@routes.delete("/projects/<project_id>")
 @allow(Verb.PROJECT_MANAGE)
 def delete_project(project_id: int) -> Response:
     """Takes a project off the lists."""

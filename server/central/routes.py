@@ -10,8 +10,8 @@ from server.problems import Problem
 
 routes = Blueprint("central", __name__, url_prefix="/v1")
 NUMBERS = ("project_id", "actor_id", "number")
-"""Values that are database keys. `project_id` has werkzeug's own converter, as at the addresses that devices use:
-among rules of one shape it then chooses the more specific one, whichever door it belongs to."""
+"""Values that are database keys. They are plain parts of the rules, as at the addresses that devices use: with rules of
+one shape werkzeug chooses the more specific one, whichever door it belongs to, and a wrong number gets Central's code."""
 MAX_NUMBER = 2**31 - 1
 
 

@@ -28,6 +28,11 @@ def projects(session: Session) -> Sequence[Project]:
     return session.scalars(select(Project).where(Project.deleted_at.is_(None)).order_by(Project.id)).all()
 
 
+def next_number(session: Session) -> int:
+    """A number that no project has had."""
+    return (session.scalar(select(func.max(Project.id))) or 0) + 1
+
+
 def counts(session: Session, project_id: int) -> ProjectCounts:
     """How many app users, forms and lists a project has, and when something last came in."""
     app_users = (

@@ -48,7 +48,9 @@ def extended(session: Session, who: Identity, project: Project) -> dict[str, Any
 
 def create(session: Session, who: Identity, name: str, description: str | None) -> Project:
     """A new project, committed."""
-    project = Project(name=entries.text("name", name), description=_text(description), created_at=now())
+    # The number is given here: project 1 was made with a number of its own, which PostgreSQL's sequence does not see.
+    number = queries.next_number(session)
+    project = Project(id=number, name=entries.text("name", name), description=_text(description), created_at=now())
     session.add(project)
     session.flush()
     audit(session, who, "project.create", f"project/{project.id}", {"name": project.name})

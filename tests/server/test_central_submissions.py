@@ -180,7 +180,8 @@ def test_a_file_that_nobody_asked_for_is_404(api: Api) -> None:
 
 
 @pytest.mark.parametrize("body, code", [
-    (b"", 400), (b"<data", 400), (b"<data/>", 400), (b"\x00\x01", 400), (b"<!DOCTYPE a [<!ENTITY b 'c'>]><data id='visit'>&b;</data>", 400),
+    (b"", 400), (b"<data", 400), (b"<data/>", 400), (b"\x00\x01", 400),
+    (b"<!DOCTYPE a [<!ENTITY b 'c'>]><data id='visit'>&b;</data>", 400),
     (b"<data id='other'/>", 400), (b"<a>" * 5000, 400), (f"<data id='{FORM_ID}' version='77'/>".encode(), 404),
 ])  # fmt: skip
 def test_what_is_no_submission_of_this_form_is_refused(api: Api, body: bytes, code: int) -> None:
@@ -213,3 +214,13 @@ def test_form_ids_with_slashes_and_spaces_work(api: Api) -> None:
 
     assert api.get("")["xmlFormId"] == "odd/id with é"
     assert [row["instanceId"] for row in api.get("/submissions")] == [iid]
+
+
+@pytest.mark.parametrize("path, kind", [
+    (".xml", "application/xml"), ("/versions/1.xml", "application/xml"), ("/fields", "application/json"),
+    ("/versions/1", "application/json"), ("/attachments", "application/json"), ("", "application/json"),
+])  # fmt: skip
+def test_addresses_below_a_form_reach_the_right_view(api: Api, path: str, kind: str) -> None:
+    answer = api.client.get(f"{api.form}{path}", headers=api.head)
+
+    assert (answer.status_code, answer.mimetype) == (200, kind)
