@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server.office import account, inbox, layout, login, reports
+from server.office import (
+    account,
+    duty,
+    inbox,
+    layout,
+    login,
+    quarantine,
+    records,
+    registers,
+    releases,
+    reports,
+    returns,
+    review,
+)
 from server.office.refusals import render_problem as _render
 from server.problems import Problem
 
-PAGES = (login, account, inbox, reports)
+PAGES = (login, account, inbox, reports, duty, quarantine, registers, records, review, returns, releases)
 
 
 def register(app: Flask) -> None:

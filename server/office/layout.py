@@ -17,6 +17,7 @@ from flask_babel import format_date, format_timedelta, get_locale
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from forms.values import read_date, read_datetime
 from server.extensions import db
 from server.gate import identity_or_none, public
 from server.office import navigation
@@ -51,7 +52,9 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     # Globals, not context, so that imported macros can use them.
     app.jinja_env.globals.update(asset=asset, has_asset=has_asset, csrf_token=csrf_token)
-    app.jinja_env.filters.update(when=when, day=day, clock=clock, ago=ago, filesize=filesize)
+    app.jinja_env.filters.update(
+        when=when, day=day, clock=clock, ago=ago, filesize=filesize, written_day=written_day, written_time=written_time
+    )
 
 
 @blueprint.get("/static/<path:name>")
@@ -158,6 +161,18 @@ def day(date: dt.date | dt.datetime | None) -> str:
 def ago(instant: dt.datetime | None) -> str:
     """How long ago, in round words ("3 days")."""
     return "–" if instant is None else str(format_timedelta(now() - instant, threshold=1.2))
+
+
+def written_day(text: str) -> str:
+    """A date as an answer holds it, in the reader's language; anything else as it is."""
+    found = read_date(text)
+    return day(found) if found else text
+
+
+def written_time(text: str) -> Markup | str:
+    """An instant as an answer holds it, in mission time; anything else as it is."""
+    found = read_datetime(text, zone())
+    return when(found) if found else text
 
 
 def filesize(size: int) -> str:

@@ -57,7 +57,7 @@ def report(receipt: str) -> str:
         number=number,
         chain=chain,
         reading=reading,
-        changes=report_page.changes(before, reading) if before else [],
+        changes=[pair for pair in report_page.side_by_side(before, reading) if pair.changed] if before else [],
         title=_title(summary),
         said=said_about(session, summary),
         touched=lookups.records_touched(session, summary.root_instance_id, summary.project_id),

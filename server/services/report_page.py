@@ -207,22 +207,31 @@ class _Reader:
         return known.get(value) or self.definition.choice_label(each, value, self.language) or value
 
 
-def changes(before: Reading, after: Reading) -> list[tuple[str, str, str]]:
-    """What differs between two readings of one form: (question, before, after), in form order; "" where unanswered."""
-    rows = [(answer, "before") for answer in flat(before)] + [(answer, "after") for answer in flat(after)]
+@dataclass(frozen=True)
+class Pair:
+    """One question in two readings of a form; "" where unanswered."""
+
+    label: str
+    before: str
+    after: str
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def side_by_side(before: Reading, after: Reading) -> list[Pair]:
+    """Every question that one of two readings answers, in form order; the n-th answers of a repeated question meet."""
     texts: dict[tuple[str, int], dict[str, str]] = {}
     labels: dict[tuple[str, int], str] = {}
-    seen: dict[tuple[str, str], int] = defaultdict(int)
-    for answer, side in rows:
-        number = seen[answer.path, side]
-        seen[answer.path, side] += 1
-        texts.setdefault((answer.path, number), {})[side] = answer.text
-        labels.setdefault((answer.path, number), answer.label)
-    return [
-        (labels[key], sides.get("before", ""), sides.get("after", ""))
-        for key, sides in texts.items()
-        if sides.get("before", "") != sides.get("after", "")
-    ]
+    for side, reading in (("before", before), ("after", after)):
+        seen: dict[str, int] = defaultdict(int)
+        for answer in flat(reading):
+            key = answer.path, seen[answer.path]
+            seen[answer.path] += 1
+            texts.setdefault(key, {})[side] = answer.text
+            labels.setdefault(key, answer.label)
+    return [Pair(labels[key], sides.get("before", ""), sides.get("after", "")) for key, sides in texts.items()]
 
 
 def flat(reading: Reading) -> Sequence[Answer]:

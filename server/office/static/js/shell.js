@@ -95,3 +95,18 @@ if (pulse) {
   beat();
   document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
 }
+
+const sound = document.querySelector("[data-sound]");
+if (sound) {
+  const show = () => {
+    const on = localStorage.getItem("alarm-sound") !== "off";
+    sound.setAttribute("aria-pressed", String(on));
+    sound.querySelector("span").textContent = on ? sound.dataset.on : sound.dataset.off;
+  };
+  sound.addEventListener("click", () => {
+    localStorage.setItem("alarm-sound", localStorage.getItem("alarm-sound") === "off" ? "on" : "off");
+    show();
+    tone(); // the officer hears what an alarm sounds like, and the browser has its gesture
+  });
+  show();
+}
