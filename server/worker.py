@@ -22,7 +22,7 @@ from server import logs
 from server.config import load_settings
 from server.engines import engine_options, prepare_engine
 from server.queries.merge_facts import any_waiting
-from server.services import folding, heartbeat
+from server.services import folding, heartbeat, sealing
 from server.services.journal import now
 
 # A stored report shows up within this time, for the price of one small query each time.
@@ -41,7 +41,7 @@ class Duty:
 
 def duties() -> list[Duty]:
     """What the worker does by the clock."""
-    return [Duty(heartbeat.beat, heartbeat.EVERY.total_seconds())]
+    return [Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()), Duty(sealing.seal, 1.0)]
 
 
 class Worker:
