@@ -45,7 +45,10 @@ def table(name: str) -> str:
     found = registers.page(session, who, rules, asked)
     whole = not request.headers.get("HX-Request") or bool(request.headers.get("HX-Boosted"))
     return render_template(
-        "registers/table.html" if whole else "registers/rows.html", rules=rules, page=found, asked=asked,
+        "registers/table.html" if whole else "registers/rows.html",
+        rules=rules,
+        page=found,
+        asked=asked,
         **_shared(session, rules, asked),
     )
 
@@ -59,7 +62,11 @@ def map_view(name: str) -> str:
     narrowed = registers.filters(rules, asked)
     total = records.count(session, who.scope, name, narrowed)
     return render_template(
-        "registers/map.html", rules=rules, asked=asked, total=total, limit=records.POINTS_LIMIT,
+        "registers/map.html",
+        rules=rules,
+        asked=asked,
+        total=total,
+        limit=records.POINTS_LIMIT,
         **_shared(session, rules, asked),
     )
 
@@ -89,9 +96,13 @@ def _shared(session: Session, rules: Register, asked: dict[str, str]) -> dict[st
     spoken = registers.words(session, who, rules, language())
     codes = records.areas_in_use(session, who.scope, rules.name)
     return {
-        "words": spoken, "columns": registers.columns(rules), "filterable": registers.filterable(rules),
+        "words": spoken,
+        "columns": registers.columns(rules),
+        "filterable": registers.filterable(rules),
         "areas": sorted(((code, spoken.area(code)) for code in codes), key=lambda pair: pair[1].lower()),
-        "state_of": registers.state_of, "state_name": _state_name(rules), "label": rules.label(language()),
+        "state_of": registers.state_of,
+        "state_name": _state_name(rules),
+        "label": rules.label(language()),
         "kept": {name: value for name, value in asked.items() if name not in _ORDER},
     }
 

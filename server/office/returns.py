@@ -13,6 +13,7 @@ from server.extensions import db
 from server.gate import allow, identity
 from server.office.layout import back_to, zone
 from server.problems import Problem
+from server.queries import records
 from server.services import returns
 from server.services.identity import Verb
 from sync.returns import Cell, Month, State
@@ -44,6 +45,12 @@ def deadline(instant: dt.datetime) -> str:
     return f"{format_date(last.date(), 'd MMM yyyy')}, {last:%H:%M}"
 
 
+@blueprint.app_template_filter("deadline_local")
+def deadline_local(instant: dt.datetime | None) -> str:
+    """As `deadline`, for an instant in UTC; a dash for none."""
+    return deadline(instant.astimezone(zone())) if instant is not None else "–"
+
+
 def _session() -> Session:
     return db.session()
 
@@ -66,9 +73,16 @@ def state_label(cell: Cell) -> str:
 
 def _label(state: State) -> str:
     names: dict[State, str] = {
-        "not_due": _("Not due yet"), "due": _("Due"), "received": _("Received"), "nil": _("Nil return"), "late": _("Late"),
-        "late_in_transit": _("Late in transit"), "missing": _("Missing"), "superseded": _("Superseded"),
-        "waived": _("Waived"), "handover": _("Handover"),
+        "not_due": _("Not due yet"),
+        "due": _("Due"),
+        "received": _("Received"),
+        "nil": _("Nil return"),
+        "late": _("Late"),
+        "late_in_transit": _("Late in transit"),
+        "missing": _("Missing"),
+        "superseded": _("Superseded"),
+        "waived": _("Waived"),
+        "handover": _("Handover"),
     }
     return names[state]
 
@@ -81,8 +95,15 @@ def board(period: str | None = None) -> str:
     month = _month(period or request.args.get("month"))
     shown = returns.boards(_session(), identity(), zone(), month)
     return render_template(
-        "returns/board.html", boards=shown, month=month, previous=month.plus(-1), following=month.plus(1),
-        latest=returns.last_owed(zone()), marks=MARKS, label=_label, state_label=state_label,
+        "returns/board.html",
+        boards=shown,
+        month=month,
+        previous=month.plus(-1),
+        following=month.plus(1),
+        latest=returns.last_owed(zone()),
+        marks=MARKS,
+        label=_label,
+        state_label=state_label,
     )
 
 
@@ -92,9 +113,20 @@ def detail(period: str, xml_form_id: str, post_id: int) -> str:
     """One return: the report in force, those it superseded, the clocks, and the waiver."""
     month = _month(period)
     found, row = returns.one(_session(), identity(), zone(), xml_form_id, post_id, month)
+    cell = row.cells[-1]
+    came = [*(cell.superseded if cell else ()), *([cell.delivery] if cell and cell.delivery else [])]
     return render_template(
-        "returns/detail.html", board=found, row=row, cell=row.cells[-1], month=month, marks=MARKS, state_label=state_label,
-        due=row.terms.due(month), missing=row.terms.missing(month), frozen=row.terms.frozen(month),
+        "returns/detail.html",
+        reports=records.reports_behind(_session(), [one.source for one in came]),
+        board=found,
+        row=row,
+        cell=cell,
+        month=month,
+        marks=MARKS,
+        state_label=state_label,
+        due=row.terms.due(month),
+        missing=row.terms.missing(month),
+        frozen=row.terms.frozen(month),
     )
 
 

@@ -2,6 +2,7 @@
 import htmx from "htmx.org";
 import "./office.css";
 import { installKeys } from "./keys";
+import { installPins } from "./pin";
 
 declare global {
   interface Window {
@@ -17,11 +18,6 @@ htmx.config.historyCacheSize = 0;
 htmx.config.scrollBehavior = "instant";
 htmx.config.defaultSettleDelay = 0;
 htmx.config.defaultSwapDelay = 0;
-// A refusal (4xx) is a rendered answer for the officer, so it is shown as well.
-htmx.config.responseHandling = [
-  { code: "204", swap: false },
-  { code: "...", swap: true },
-];
 
 async function showMaps(root: ParentNode): Promise<void> {
   const places = [...root.querySelectorAll<HTMLElement>("[data-map]:not([data-map-ready])")];
@@ -43,6 +39,7 @@ function maps(root: ParentNode): void {
 }
 
 installKeys(document);
+installPins(document);
 htmx.onLoad((element) => maps(element as HTMLElement));
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => maps(document));
 else maps(document);

@@ -1,0 +1,134 @@
+"""One record: values with their sources, history, what was merged and why; pinning a value, splitting, taking back."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import mgrs
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from server.extensions import db
+from server.gate import allow, identity
+from server.models import Record
+from server.office.layout import back_to, language, zone
+from server.problems import Problem
+from server.queries import review as review_queries
+from server.services import dossiers, entries, folding, merging, registers, releases, review
+from server.services.identity import Verb
+
+blueprint = Blueprint("records", __name__)
+
+
+def _session() -> Session:
+    return db.session()
+
+
+@blueprint.app_template_filter("grid")
+def grid(record: Record) -> str:
+    """The military grid reference of a record's position, to the metre; a dash where there is none."""
+    if record.lat is None or record.lon is None or not -80 <= record.lat < 84:
+        return "–"
+    text = str(mgrs.MGRS().toMGRS(record.lat, record.lon))
+    return f"{text[:-12]} {text[-12:-10]} {text[-10:-5]} {text[-5:]}"
+
+
+@blueprint.get("/registers/<name>/<record_id>")
+@allow(Verb.RECORD_READ)
+def show(name: str, record_id: str) -> str | BaseResponse:
+    """The record page; the id of a part that was merged away leads to the record it lives on in."""
+    session, who = _session(), identity()
+    record = registers.find(session, who, name, record_id)
+    if record.id != record_id:
+        return redirect(url_for("records.show", name=name, record_id=record.id), code=302)
+    rules = registers.register(session, name)
+    spoken = registers.words(session, who, rules, language())
+    return render_template(
+        "records/record.html", file=dossiers.dossier(session, record, rules, spoken), rules=rules, words=spoken, record=record,
+        tasks=review_queries.tasks_about(session, who.scope, name, record.id), rule_label=rule_label,
+        releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
+        state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
+        release=releases.draft(session, who, record),
+    )
+
+
+def rule_label(rule: str) -> str:
+    """Why this value stands, in few words."""
+    words: dict[str, str] = {
+        "latest": _("latest observation"), "seen_over_told": _("seen beats told"), "service": _("better only when seen"),
+        "first": _("first stated position"), "chosen": _("chosen by an officer"), "official": _("written by an officer"),
+        "all": _("all that were named"), "pinned": _("pinned"), "told": _("told"), "last_update": _("last update"),
+    }  # fmt: skip
+    return words.get(rule, rule)
+
+
+def _record(name: str, record_id: str) -> Record:
+    return registers.find(_session(), identity(), name, record_id)
+
+
+@blueprint.post("/registers/<name>/<record_id>/pin")
+@allow(Verb.RECORD_WRITE)
+def pin(name: str, record_id: str) -> Response:
+    """An officer's value above every report, with its reason and, if wanted, the day on which it ends."""
+    session, who = _session(), identity()
+    record = _record(name, record_id)
+    value = entries.text("Value", request.form.get("value"), 1000)
+    reason = entries.text("Reason", request.form.get("reason"), 500)
+    until = _until(request.form.get("until"))
+    rules = registers.register(session, name)
+    registers.check_value(session, rules, request.form.get("property", ""), value)
+    fact = merging.pin(session, who, record.project_id, name, record.id, request.form.get("property", ""), value, reason, until)
+    folding.fold_now(session, [fact])
+    session.commit()
+    flash(_("The value is pinned. It stands until it is taken back or its day has passed."), "ok")
+    return back_to("records.show", name=name, record_id=record.id)
+
+
+def _until(text: str | None) -> dt.datetime | None:
+    day = entries.day("Until", text)
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), zone()) if day else None
+
+
+@blueprint.post("/registers/<name>/<record_id>/split")
+@allow(Verb.RECORD_JUDGE)
+def split(name: str, record_id: str) -> Response:
+    """One part is a thing of its own."""
+    session, who = _session(), identity()
+    record = _record(name, record_id)
+    review.split(session, who, record, request.form.get("entity", ""), request.form.get("reason", ""))
+    flash(_("The part is a record of its own again. You can take that back in the list of decisions."), "ok")
+    return back_to("records.show", name=name, record_id=record.id)
+
+
+@blueprint.post("/registers/<name>/<record_id>/undo")
+@allow(Verb.RECORD_JUDGE)
+def undo(name: str, record_id: str) -> Response:
+    """Takes back a decision about this record."""
+    session, who = _session(), identity()
+    record = _record(name, record_id)
+    rules = registers.register(session, name)
+    known = dossiers.dossier(session, record, rules, registers.words(session, who, rules, language())).decisions
+    event = request.form.get("event", "")
+    if event not in {one.fact.uuid for one in known}:
+        raise Problem("not_found")
+    review.undo(session, who, event)
+    flash(_("The decision is taken back."), "ok")
+    return back_to("records.show", name=name, record_id=registers.find(session, who, name, record_id).id)
+
+
+@blueprint.post("/registers/<name>/<record_id>/<any(delete, restore):what>")
+@allow(Verb.RECORD_WRITE)
+def presence(name: str, record_id: str, what: str) -> Response:
+    """Deletes a record (nothing is lost) or restores it."""
+    session, who = _session(), identity()
+    record = _record(name, record_id)
+    if (what == "delete") == (record.deleted_at is not None):
+        raise Problem("state_conflict", reason="the record is in that state already.")
+    reason = entries.text("Reason", request.form.get("reason"), 500)
+    fact = merging.set_presence(session, who, record.project_id, name, record.id, deleted=what == "delete", reason=reason)
+    folding.fold_now(session, [fact])
+    session.commit()
+    flash(_("The record is deleted; its reports stay.") if what == "delete" else _("The record is restored."), "ok")
+    return back_to("records.show", name=name, record_id=record.id)

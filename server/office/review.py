@@ -1,0 +1,92 @@
+"""The review queue: one question side by side, answered by a single key; the next one comes at once; undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from server.extensions import db
+from server.gate import allow, identity
+from server.models import ReviewTask
+from server.office.layout import language
+from server.office.records import rule_label
+from server.queries import review as queries
+from server.services import comparing, review
+from server.services.identity import Verb
+from server.services.review import Place
+
+blueprint = Blueprint("review", __name__)
+KINDS = ("pair", "contested", "proposal", "held")
+
+
+def _session() -> Session:
+    return db.session()
+
+
+def _kind() -> str | None:
+    asked = request.values.get("kind")
+    return asked if asked in KINDS else None
+
+
+@blueprint.get("/review")
+@allow(Verb.RECORD_JUDGE)
+def queue() -> BaseResponse:
+    """The question worth most, or the one after or before the place in the address."""
+    session, who = _session(), identity()
+    after, before = Place.parse(request.args.get("after", "")), Place.parse(request.args.get("before", ""))
+    task = review.before(session, who, before, _kind()) if before else review.current(session, who, after, _kind())
+    return _answer(session, task)
+
+
+@blueprint.get("/review/<task_id>")
+@allow(Verb.RECORD_JUDGE)
+def show(task_id: str) -> BaseResponse:
+    """One question by its address."""
+    session = _session()
+    return _answer(session, review.task(session, identity(), task_id))
+
+
+@blueprint.post("/review/<task_id>")
+@allow(Verb.RECORD_JUDGE)
+def answer(task_id: str) -> BaseResponse:
+    """Stores the answer and shows the next question."""
+    session, who = _session(), identity()
+    place = Place.of(review.task(session, who, task_id))
+    said = request.form.get("answer", "")
+    review.answer(session, who, task_id, said, request.form.get("note", ""))
+    done = {"same": _("Stored: the same."), "different": _("Stored: different."), "unsure": _("Stored: don't know.")}
+    return _answer(session, review.current(session, who, place, _kind()), done.get(said, ""))
+
+
+@blueprint.post("/review/undo")
+@allow(Verb.RECORD_JUDGE)
+def undo() -> BaseResponse:
+    """Takes back the named decision, or the actor's last one, and shows the question again if it is open again."""
+    session, who = _session(), identity()
+    named = request.form.get("event", "")
+    last = review.last_standing(session, who)
+    if not named and last is None:
+        return _answer(session, review.current(session, who, None, _kind()), _("There is nothing of yours to take back."))
+    again = review.undo(session, who, named or (last.fact.uuid if last else ""))
+    return _answer(session, again or review.current(session, who, None, _kind()), _("Taken back."))
+
+
+def _answer(session: Session, task: ReviewTask | None, done: str = "") -> BaseResponse:
+    """The whole page, or for htmx the question alone; the address names the task so that it can be sent to a colleague."""
+    who, fragment = identity(), request.headers.get("HX-Request") is not None
+    shown: dict[str, Any] = {
+        "task": task, "place": str(Place.of(task)) if task else "", "kind": _kind() or "",
+        "counts": queries.counts(session, who.scope),
+        "question": comparing.question(session, who, task, language()) if task else None, "done": done,
+        "own": review.own_decisions(session, who), "answers": review.ANSWERS.get(task.kind, ()) if task else (),
+        "rule_label": rule_label,
+    }
+    answer = make_response(render_template("review/question.html" if fragment else "review/queue.html", **shown))
+    if fragment:
+        where = url_for("review.show", task_id=task.id, kind=_kind()) if task else url_for("review.queue", kind=_kind())
+        answer.headers["HX-Push-Url"] = where
+    return answer
