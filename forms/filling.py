@@ -17,7 +17,7 @@ from forms.answers import AnswerTree
 from forms.fields import Choice, FormDefinition
 from forms.filling_answers import Answer, FillingProblem, give_answers
 from forms.filling_template import Template
-from forms.filling_values import Calculator, answer_text
+from forms.filling_values import Calculator, answer_text, put_meta
 from forms.nodes import Lists, Node, Rows
 from forms.validation import AnswerFinding, check
 from forms.xpath import Environment
@@ -51,6 +51,7 @@ def fill(
     device_id: str | None = None,
     username: str | None = None,
     instance_id: str | None = None,
+    deprecated_id: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     rng: Random | None = None,
@@ -61,10 +62,12 @@ def fill(
     time, `forms.values.Point`, or a list of texts for a select of many; a repeat maps to a list of such mappings, a
     group may map to one. None means untouched: defaults and triggers may fill it; "" means emptied on purpose.
     Files are named by the caller. `lists` as in `forms.validation.validate`; entity lists carry `__version` where it
-    is known. `now` is aware. Raises FillingProblem for an answer to a question that the form does not have or a value
-    of no known kind.
+    is known. `deprecated_id` is the instanceID that an edit replaces. `now` is aware.
+    Raises FillingProblem for an answer to a question that the form does not have or a value of no known kind.
     """
     filled = _filled(definition, answers, lists, now, rng or Random(), device_id, username, instance_id, start, end)
+    if deprecated_id is not None:
+        put_meta(filled.root, "deprecatedID", deprecated_id)
     return _xml(filled)
 
 

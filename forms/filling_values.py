@@ -60,15 +60,7 @@ class Calculator:
             elif field.preload == "uid":
                 node.text = instance_id or new_instance_id(environment.rng)
         if not any(field.preload == "uid" for field in self._definition.fields):
-            self._without_uid(instance_id or new_instance_id(environment.rng))
-
-    def _without_uid(self, instance_id: str) -> None:
-        """A form without an instanceID of its own still gets one, in OpenRosa's namespace."""
-        meta = next(iter(self._tree.root.named("meta")), None)
-        if meta is None:
-            meta = _openrosa("meta", self._tree.root)
-        node = next(iter(meta.named("instanceID")), None) or _openrosa("instanceID", meta)
-        node.text = instance_id
+            put_meta(self._tree.root, "instanceID", instance_id or new_instance_id(environment.rng))
 
     def add_instance(self, parent: Node, path: str) -> Node:
         """A new repeat instance with its defaults."""
@@ -190,6 +182,18 @@ class Calculator:
         for _missing in range(wanted - len(instances)):
             self.add_instance(parent, field.path)
         return wanted != len(instances)
+
+
+def put_meta(root: Node, name: str, text: str) -> None:
+    """Set one node of the meta block, making what is missing; a meta block's own namespace goes to what is put in it."""
+    meta = next(iter(root.named("meta")), None)
+    if meta is None:
+        meta = _openrosa("meta", root)
+    node = next(iter(meta.named(name)), None)
+    if node is None:
+        node = _openrosa(name, meta)
+        node.tag = f"{meta.tag.removesuffix('meta')}{name}"
+    node.text = text
 
 
 def _openrosa(name: str, parent: Node) -> Node:

@@ -221,6 +221,15 @@ def test_a_form_without_meta_gets_an_instance_id() -> None:
     assert sub.root.find("{http://openrosa.org/xforms}meta") is not None
 
 
+@pytest.mark.parametrize("meta", ["<meta><instanceID/></meta>", "<orx:meta><orx:instanceID/></orx:meta>", ""])
+def test_an_edit_names_the_report_it_replaces(meta: str) -> None:
+    definition = parse(xform(f'<data id="x"><q/>{meta}</data>'))
+
+    sub = filled({"q": "1"}, definition, instance_id="uuid:2", deprecated_id="uuid:1")
+
+    assert (sub.instance_id, sub.deprecated_id) == ("uuid:2", "uuid:1")
+
+
 def test_namespaces_of_the_form_are_kept() -> None:
     definition = parse(
         xform(

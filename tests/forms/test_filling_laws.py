@@ -20,9 +20,9 @@ from forms.nodes import Lists
 from forms.submission import parse_submission, rows
 from forms.validation import validate
 from forms.values import Point
-from tests.forms.sample_forms import LISTS, NOW, clinic_form, library_form
+from tests.forms.sample_forms import LIBRARY, LISTS, NOW, clinic_form, library_form
 
-LIBRARY_FORMS = ["cimic_patrol", "key_infrastructure", "monthly_return"]
+LIBRARY_FORMS = sorted(path.stem for path in LIBRARY.glob("*.xlsx"))
 
 
 def _uuid(number: int) -> str:
@@ -34,6 +34,13 @@ MISSION = {
     "adm1": [{"name": "CF1", "label": "Ouham"}],
     "adm2": [{"name": "CF11", "label": "Bossangoa", "adm1_pcode": "CF1"}],
     "organisations": [{"name": _uuid(9), "label": "Aid agency"}],
+    "contacts": [{"name": _uuid(1), "label": "Chief", "adm2_pcode": "CF11"}],
+    "suppliers": [{"name": _uuid(2), "label": "Trader", "adm2_pcode": "CF11"}],
+    "routes": [{"name": _uuid(3), "label": "Route 1"}],
+    "requests": [{"name": _uuid(4), "label": "RFA 1", "status": "completed"}],
+    "projects": [{"name": _uuid(5), "label": "Bridge", "status": "approved", "adm2_pcode": "CF11"}],
+    "assets": [{"name": _uuid(6), "label": "Truck", "unit": "BANBATT-3", "res_type": "truck"}],
+    "hazards": [],
     "settlements": [
         {
             "name": _uuid(100 + n),
@@ -77,17 +84,22 @@ def _answer(field: Field, shown: Evaluation, rng: Random) -> Any:
         return rng.randint(1, 12)
     if field.type == "date":
         return date(2026, 11, rng.randint(1, 22))
+    if field.type == "dateTime":
+        return NOW + timedelta(hours=rng.randint(-240, 720))
     if field.type == "geopoint":
         return Point(6.4 + rng.random(), 17.4, 400.0, 8.0)
+    if field.name.endswith("phone"):
+        return "+236 70 00 00 00"
     return rng.choice(["Bodoukpa", "Boda-Ngomo", "École <B> & fils", "  x "])
 
 
 def _answered(definition: FormDefinition, lists: Lists, rng: Random) -> dict[str, Any]:
     """Answers to every question that is required, found by asking the form again after each."""
     answers: dict[str, Any] = {}
-    for _round in range(80):
+    due: list[str] = []
+    for _round in range(150):
         shown = evaluate(definition, answers, lists, NOW)
-        due = [finding.path for finding in shown.findings if finding.code == "required"]
+        due = [finding.path for finding in shown.findings if finding.code in {"required", "constraint"}]
         if not due:
             return answers
         answers[due[0]] = _answer(definition.by_path[due[0]], shown, rng)
@@ -95,7 +107,7 @@ def _answered(definition: FormDefinition, lists: Lists, rng: Random) -> dict[str
 
 
 @pytest.mark.parametrize("form_id", LIBRARY_FORMS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_library_forms_filled_by_their_own_rules_have_no_findings(form_id: str, seed: int) -> None:
     definition, lists = mission(form_id)
@@ -104,7 +116,7 @@ def test_library_forms_filled_by_their_own_rules_have_no_findings(form_id: str, 
     sub = parse_submission(fill(definition, answers, lists, NOW, rng=Random(seed)))
 
     assert [(finding.path, finding.code, finding.value) for finding in validate(sub, definition, lists, NOW)] == []
-    assert [operation.problem for operation in operations(sub, definition)] == [None] * len(definition.entity_blocks)
+    assert {operation.problem for operation in operations(sub, definition)} <= {None}
 
 
 texts = st.text(
