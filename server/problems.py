@@ -60,6 +60,7 @@ CATALOGUE: dict[str, Kind] = {
         Kind(415.1, "unsupported_type", "Files of the type {type} cannot be read here.", "Send one of: {allowable}."),
         Kind(422.91, "invalid_input", "{reason}", "Mend the field and send again."),
         Kind(422.92, "areas_refused", "The areas cannot be taken: {count} fault(s).", "Mend each row and send the file again; nothing was stored."),
+        Kind(422.93, "backup_refused", "The backup cannot be restored: {reason}.", "Take another backup file; nothing was changed."),
         Kind(429.1, "too_many_attempts", "Too many failed log-ins. Wait {seconds} seconds.", "Wait, or ask the administrator for a new password."),
         Kind(500.1, "internal", "Something went wrong on the server. It was logged as {reference}.", "Try again; if it stays, give the administrator that reference."),
         Kind(501.1, "not_implemented", "The requested feature {feature} is not supported by this server.", "See the API guide."),

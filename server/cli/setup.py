@@ -17,7 +17,7 @@ def init() -> None:
     """
     settings = load_settings()
     made = prepare(settings)
-    done = made.mission
+    done = made.made
     click.echo(f"data directory: {settings.data_dir}")
     click.echo(f"database: {made.database} ({'brought to' if made.schema.changed else 'at'} schema {made.schema.after})")
     click.echo(f"project 1: {'made' if done.project_made else 'there already'}; server id {done.server_id}")

@@ -24,7 +24,7 @@ from server.queries import record_stream
 from server.queries.scope import Scope
 from server.services import entries, registers
 from server.services.audits import audit
-from server.services.identity import Identity, Verb
+from server.services.identity import AUDIENCE_READS, Identity, Verb
 from server.services.journal import now
 from sync.registers import Register
 
@@ -56,12 +56,16 @@ class Wish:
     delimiter: str = ","
 
 
-def released(session: Session, settings: Settings, who: Identity | None, dataset: str, wish: Wish) -> Download:
-    """The rows in force that this reader may have, and commits the audit row. None is the console: every audience.
+def released(
+    session: Session, settings: Settings, who: Identity | None, dataset: str, wish: Wish, *, audience: str | None = None
+) -> Download:
+    """The rows in force that this reader may have, and commits the audit row. None is the console: as that audience, or all.
 
     Raises not_found for an unknown list, not_acceptable for an unknown format, not_allowed without the right.
     """
     scope = _scope(who, Verb.RELEASE_READ)
+    if who is None and audience is not None:
+        scope = Scope(released_only=True, audiences=AUDIENCE_READS[audience])
     register, instant = registers.register(session, dataset), now()
     fields = released_columns(register, scope)
     total = released_queries.count(session, scope, dataset, instant)

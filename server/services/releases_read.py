@@ -73,7 +73,8 @@ def page(session: Session, who: Identity, dataset: str, language: str, *, after:
     for release in shown:
         open_to = [register.plain or release.audience in rule.audiences for rule in rules]
         cells = [
-            _cell(release, rule, names.get(rule.code_list or "", {})) if may else "" for rule, may in zip(rules, open_to, strict=True)
+            _cell(release, rule, names.get(rule.code_list or "", {})) if may else ""
+            for rule, may in zip(rules, open_to, strict=True)
         ]
         rows.append((release, cells))
     headings = [(rule.name, rule.labels.get(language) or rule.labels["en"]) for rule in rules]
