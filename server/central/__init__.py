@@ -12,7 +12,10 @@ from server.central.routes import routes
 from server.gate import public
 from server.problems import Problem
 
-_VIEWS = ("sessions", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files")
+_VIEWS = (
+    "sessions", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
+    "odata_submissions",
+)
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 
 

@@ -12,7 +12,6 @@ from server.extensions import db
 from server.gate import allow, identity
 from server.queries import form_lists
 from server.queries import submission_lists as lists
-from server.schemas.base import stamp
 from server.schemas.submissions import CommentRequest, ReviewRequest, actor_row, comment_row, submission_row, version_row
 from server.services import documents, report_events, submissions
 from server.services import form_catalogue as catalogue
@@ -20,6 +19,7 @@ from server.services.etags import event_stamp
 from server.services.identity import Verb
 from server.services.intake import Sender
 from server.services.submissions import Place
+from server.services.times import stamp
 
 LIST = f"{FORM}/submissions"
 ONE = f"{LIST}/<instance_id>"

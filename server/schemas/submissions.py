@@ -10,8 +10,9 @@ from marshmallow import fields
 from server.models import Actor, Event, Fact, Submission
 from server.queries.submission_lists import Listed
 from server.schemas.actors import ActorAnswer
-from server.schemas.base import Answer, Request, stamp
+from server.schemas.base import Answer, Request
 from server.services.report_versions import Version
+from server.services.times import stamp
 
 
 class ReviewRequest(Request):
