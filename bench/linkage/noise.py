@@ -44,6 +44,8 @@ class Source:
     wrong_type: float
     phone: float
     code: float
+    cross: float
+    own_provinces: bool
     offset: tuple[float, float] = (0.0, 0.0)
 
 
@@ -55,11 +57,11 @@ def sources(rng: random.Random) -> list[Source]:
 
     offset = (u(-0.06, 0.06), u(-0.06, 0.06)) if rng.random() < 0.2 else (0.0, 0.0)
     reference = Source("reference", u(0.6, 0.85), (1,), u(0, 0.1), u(0, 0.02), 0, u(0, 0.1), u(0, 0.4), u(0, 0.1), 0,
-                       u(0, 0.2), u(10, 80), u(0, 0.1), u(0, 0.1), u(0, 0.08), 0.0, u(0, 0.1), u(0, 0.04), u(0, 0.1), u(0, 0.03), 0.8, 0.9)  # fmt: skip
+                       u(0, 0.2), u(10, 80), u(0, 0.1), u(0, 0.1), u(0, 0.08), 0.0, u(0, 0.1), u(0, 0.04), u(0, 0.1), u(0, 0.03), 0.8, 0.9, u(0, 0.05), False)  # fmt: skip
     second = Source("second", u(0.3, 0.7), (1,), u(0.1, 0.6), u(0, 0.1), u(0, 0.4), u(0, 0.3), u(0, 0.8), u(0, 0.2), u(0, 0.15),
-                    u(0, 0.3), u(30, 600), u(0, 0.3), u(0, 0.4), u(0, 0.15), u(0, 0.02), u(0, 0.4), u(0, 0.15), u(0, 0.3), u(0, 0.25), u(0, 0.6), u(0, 0.3), offset)  # fmt: skip
-    patrols = Source("patrols", u(0.4, 0.8), (1, 1, 2, 3, 4), u(0.1, 0.5), u(0.05, 0.3), u(0, 0.3), u(0.02, 0.3), u(0.1, 0.7), u(0, 0.15), u(0, 0.08),
-                     u(0.05, 0.35), u(10, 60), u(0, 0.2), u(0, 0.1), u(0, 0.08), u(0, 0.04), u(0, 0.35), u(0, 0.15), u(0, 0.2), u(0.02, 0.15), u(0, 0.5), u(0, 0.2))  # fmt: skip
+                    u(0, 0.3), u(30, 600), u(0, 0.3), u(0, 0.4), u(0, 0.15), u(0, 0.02), u(0, 0.4), u(0, 0.15), u(0, 0.3), u(0, 0.25), u(0, 0.6), u(0, 0.3), u(0, 0.2), rng.random() < 0.35, offset)  # fmt: skip
+    patrols = Source("patrols", u(0.4, 0.8), (1, 1, 2, 3, 4), u(0.1, 0.5), u(0.05, 0.3), u(0, 0.3), u(0.02, 0.3), u(0.1, 0.7), u(0, 0.15), u(0, 0.35),
+                     u(0.05, 0.35), u(10, 60), u(0, 0.2), u(0, 0.1), u(0, 0.08), u(0, 0.04), u(0, 0.35), u(0, 0.15), u(0, 0.2), u(0.02, 0.15), u(0, 0.5), u(0, 0.2), u(0.05, 0.45), False)  # fmt: skip
     return [reference, second, patrols]
 
 
@@ -82,7 +84,10 @@ def rows_of(world: World, seed: int) -> tuple[list[Row], dict[str, str]]:
 
 def _row(rng: random.Random, world: World, source: Source, thing: Thing) -> Row:
     lat, lon = _place(rng, world, source, thing)
-    areas = ["" if rng.random() < source.no_area else area for area in thing.areas]
+    areas = ["" if rng.random() < source.no_area else _spell(rng, area, source, 0.5) for area in thing.areas]
+    if source.own_provinces and areas[0]:
+        # Lists made before or after a reform name other provinces.
+        areas[0] = "Province " + areas[0][:2]
     if rng.random() < source.wrong_area:
         areas[rng.randint(1, 2)] = rng.choice(sorted(world.middles))
     areas[2] = "" if rng.random() < 0.5 else areas[2]
@@ -117,9 +122,14 @@ def _type(rng: random.Random, source: Source, thing: Thing) -> str:
     if thing.kind == "settlement" or rng.random() < source.no_type:
         return ""
     if rng.random() < source.wrong_type:
-        groups = (("hospital", "health_centre", "health_post", "clinic"), ("primary", "secondary"), ("water",))
-        return rng.choice(next(group for group in groups if thing.kind in group))
+        return rng.choice(_group(thing.kind))
     return {"water": "borehole_hand"}.get(thing.kind, thing.kind)
+
+
+def _group(kind: str) -> tuple[str, ...]:
+    """The kinds that reporters take for one another; a school's level is mostly right."""
+    groups = (("health_centre", "health_post", "health_post", "clinic", "hospital"), ("primary", "primary", "secondary"), ("water",))
+    return next(group for group in groups if kind in group)
 
 
 def _name(rng: random.Random, world: World, source: Source, thing: Thing) -> str:
@@ -129,7 +139,8 @@ def _name(rng: random.Random, world: World, source: Source, thing: Thing) -> str
     parts = [stem]
     language = rng.choice(LANGUAGE_OF_FIELD) if rng.random() < source.foreign else world.language
     if thing.kind in WORDS and rng.random() >= source.drop_kind:
-        forms = WORDS[thing.kind].get(language, WORDS[thing.kind]["en"])
+        kind_said = rng.choice(_group(thing.kind)) if rng.random() < source.cross else thing.kind
+        forms = WORDS[kind_said].get(language, WORDS[kind_said]["en"])
         kind = rng.choice(forms) if rng.random() < source.abbreviate else forms[0]
         before = language in ("fr", "pt", "sw", "ar", "so")
         if before and rng.random() < 0.4 and language in ("fr", "pt") and len(kind) > 4:
@@ -140,10 +151,15 @@ def _name(rng: random.Random, world: World, source: Source, thing: Thing) -> str
     if rng.random() < source.extra:
         parts.append(rng.choice((f"({thing.areas[1]})", f"({thing.other or thing.stem})", f"at {stem}", word(rng, world.sound))))
     text = " ".join(parts)
+    if rng.random() < 0.03:
+        text = "The " + text
     return text.upper() if rng.random() < 0.1 else text
 
 
-def _spell(rng: random.Random, stem: str, source: Source) -> str:
+def _spell(rng: random.Random, stem: str, source: Source, share: float = 1.0) -> str:
+    """The stem as this source would write it; `share` scales how often it errs."""
+    if rng.random() >= share:
+        return stem
     text = stem.lower()
     if rng.random() < source.spelling:
         possible = [(old, new) for old, new in SWAPS if old in text]
@@ -155,7 +171,7 @@ def _spell(rng: random.Random, stem: str, source: Source) -> str:
     if rng.random() < source.typo and len(text) > 3:
         at = rng.randrange(1, len(text) - 1)
         text = rng.choice((
-            text[:at] + text[at + 1 :], text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+            text[:at] + text[at + 1 :], text[: at - 1] + rng.choice("nrlmu") + text[at + 1 :], text[:at] + text[at + 1] + text[at] + text[at + 2 :],
             text[:at] + rng.choice("aeiounrtls") + text[at + 1 :],
         ))  # fmt: skip
     if " " in text and rng.random() < source.typo:

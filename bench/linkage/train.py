@@ -20,7 +20,8 @@ from bench.linkage.organisations import rows_of as organisation_rows_of
 from bench.linkage.worlds import make_world
 from sync.merge.features import compare
 from sync.merge.link import candidate_pairs, face_of_row, without_shared_positions
-from sync.merge.matching import DIGITS
+from sync.merge.matching import weighed
+from sync.merge.neighbourhood import neighbour_levels
 from sync.registers import load_registers
 
 MODELS = Path(__file__).resolve().parents[2] / "sync" / "merge" / "models"
@@ -83,9 +84,25 @@ def fit(levels: Sequence[Iterable[str]], same: Sequence[bool], ridge: float = RI
 
 def scored(made: Country, bias: float, weights: dict[str, float]) -> PairScores:
     """The pairs of a country with their probabilities."""
-    totals = [bias + sum(weights.get(level, 0.0) for level in sorted(found)) for found in made.levels]
-    values = [round(float(1 / (1 + np.exp(-max(-60.0, min(60.0, total))))), DIGITS) for total in totals]
+    values = [weighed(bias, weights, found) for found in made.levels]
     return {pair: value for pair, value in zip(made.pairs, values, strict=True) if value >= 0.02}
+
+
+def fit_second(made: Sequence[Country], bias: float, weights: dict[str, float]) -> tuple[float, dict[str, float]]:
+    """The weights of the neighbourhood, on top of the first model's scores."""
+    levels: list[frozenset[str]] = []
+    same: list[bool] = []
+    for each in made:
+        truth = dict(zip(each.pairs, each.same, strict=True))
+        for pair, found in neighbour_levels(scored(each, bias, weights)).items():
+            levels.append(found)
+            same.append(truth[pair])
+    return fit(levels, same)
+
+
+def among_neighbours(scores: PairScores, second: tuple[float, dict[str, float]]) -> PairScores:
+    """The scores once the neighbourhood is weighed."""
+    return {pair: weighed(*second, found) for pair, found in neighbour_levels(scores).items()}
 
 
 def main() -> None:
@@ -101,7 +118,8 @@ def main() -> None:
     made = [country(seed, arguments.register, arguments.size) for seed in range(arguments.worlds)]
     held = [country(10_000 + seed, arguments.register, arguments.size) for seed in range(max(8, arguments.worlds // 4))]
     bias, weights = fit([found for each in made for found in each.levels], [s for each in made for s in each.same])
-    scores = [scored(each, bias, weights) for each in held]
+    second = fit_second(made, bias, weights)
+    scores = [among_neighbours(scored(each, bias, weights), second) for each in held]
     cut = best_cut([(s, each.truth) for s, each in zip(scores, held, strict=True)])
     figures = [
         (pairwise(each.truth, s, cut), bcubed(each.truth, s, cut)) for s, each in zip(scores, held, strict=True)
@@ -113,6 +131,7 @@ def main() -> None:
             "version": f"{arguments.register}-1", "trained_on": f"{arguments.worlds} made-up countries, ridge {RIDGE}",
             "held_out": {"pairwise_f1": round(f1, 4), "bcubed_f1": round(b3, 4)}, "link_from": round(cut, 2),
             "review_from": 0.05, "bias": round(bias, 4), "weights": weights,
+            "second": {"bias": round(second[0], 4), "weights": second[1]},
         }  # fmt: skip
         (MODELS / f"{arguments.register}.json").write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
 

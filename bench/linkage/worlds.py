@@ -29,7 +29,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
                  "sw": ("Hospitali", "Hospital"), "pt": ("Hospital Rural", "Hospital"), "ar": ("Mustashfa", "Hospital"), "so": ("Isbitaalka", "Hospital")},
     "health_centre": {"en": ("Health Centre", "HC", "Health Center", "PHCC", "H/C", "Primary Health Care Centre"), "fr": ("Centre de Santé", "CS", "C.S.", "CSI", "Ctre de santé"),
                       "sw": ("Kituo cha Afya", "Health Centre"), "pt": ("Centro de Saúde", "CS"), "ar": ("Markaz Sihi", "Health Centre", "PHCC"), "so": ("Xarunta Caafimaadka", "HC")},
-    "health_post": {"en": ("Health Post", "PHCU", "Dispensary", "P.H.C.U", "Health Unit", "Disp"), "fr": ("Poste de Santé", "PS", "Dispensaire", "Case de santé"),
+    "health_post": {"en": ("Health Post", "PHCU", "Dispensary", "P.H.C.U", "PHC Unit", "Primary Health Care Unit", "Health Unit", "Disp"), "fr": ("Poste de Santé", "PS", "Dispensaire", "Case de santé"),
                     "sw": ("Zahanati", "Dispensary"), "pt": ("Posto de Saúde", "PS"), "ar": ("Wahda Sihiya", "Health Unit", "PHCU"), "so": ("Health Post", "PHU")},
     "clinic": {"en": ("Clinic", "Private Clinic"), "fr": ("Clinique", "Cabinet médical"), "sw": ("Clinic",), "pt": ("Clínica",), "ar": ("Iyada", "Clinic"), "so": ("Clinic",)},
     "primary": {"en": ("Primary School", "P/S", "Prim. School", "PS", "Basic School"), "fr": ("École Primaire", "EP", "Ecole", "Ecole prim."),
@@ -111,13 +111,18 @@ def _add_things(rng: random.Random, world: World, village: tuple[str, float, flo
     language = world.language if world.language in QUALIFIERS else "en"
     kinds = [rng.choice(sorted(WORDS))]
     # Near twins: two kinds of one name in one village.
-    if rng.random() < 0.35:
+    if rng.random() < 0.45:
         kinds.append(rng.choice(("primary", "secondary", "health_post", "health_centre")))
     if world.register == "settlements":
         kinds = ["settlement"] * rng.choices((1, 2), (5, 1))[0]
     for number, kind in enumerate(kinds):
-        far = 6_000 if world.register == "settlements" else 900
+        # A village's own things lie within some hundred metres; those of a town within kilometres of each other.
+        far = 6_000 if world.register == "settlements" else rng.choice((150, 900))
         place = shift(rng, lat, lon, rng.expovariate(1 / far))
+        if number and rng.random() < 0.4:
+            # Neighbours of one kind with different names: the hardest thing not to join.
+            kind, name = kinds[0], f"{word(rng, world.sound)}"
+            place = shift(rng, world.things[-1].lat, world.things[-1].lon, rng.uniform(20, 250))
         stem = rng.choice(SAINTS[language]) if rng.random() < 0.07 and kind != "settlement" else name
         qualifier = rng.choice(QUALIFIERS[language]) if rng.random() < 0.08 else None
         if qualifier is None and (rng.random() < 0.06 or (kind == "settlement" and number)):
@@ -125,7 +130,7 @@ def _add_things(rng: random.Random, world: World, village: tuple[str, float, flo
         world.things.append(
             Thing(
                 id=f"T{len(world.things)}", kind=kind, stem=stem,
-                other=word(rng, world.sound) if rng.random() < 0.12 else None, qualifier=qualifier,
+                other=word(rng, world.sound) if rng.random() < 0.25 else None, qualifier=qualifier,
                 lat=place[0], lon=place[1], areas=areas,
                 phone=f"+2{rng.randint(10, 99)}{rng.randint(10**7, 10**8)}" if rng.random() < 0.3 else None,
                 code=f"F{rng.randint(10**4, 10**5)}" if rng.random() < 0.4 else None,

@@ -15,7 +15,7 @@ from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from sync.merge.faces import Face, distance_m
 from sync.merge.facts import Position
-from sync.merge.names import Name, analyse, equal_core, load_words
+from sync.merge.names import Name, analyse, equal_core, load_words, sound
 
 # Upper edges of the distance bands, in metres.
 DISTANCES = (30, 150, 500, 1_500, 5_000, 20_000, 60_000)
@@ -120,6 +120,24 @@ def _set_levels(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None
     return prefix + ("_same" if a & b else "_clash")
 
 
+def _two(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None:
+    """Names the two kinds when each side says one and they differ: primary and secondary are worlds apart."""
+    if len(a) != 1 or len(b) != 1 or a == b:
+        return None
+    return prefix + ":" + "|".join(sorted((*a, *b)))
+
+
+def _type_kinds(face: Face, words: str) -> frozenset[str]:
+    return kinds_of_type(face.type, words) if face.type else frozenset()
+
+
+def _inside(a: Name, b: Name) -> str | None:
+    """Whether one name's own words are all among the other's, and more besides."""
+    if a.sounds == b.sounds or not (set(a.sounds) <= set(b.sounds) or set(b.sounds) <= set(a.sounds)):
+        return None
+    return "inside"
+
+
 def _agree(prefix: str, a: str | None, b: str | None) -> str | None:
     if a is None or b is None:
         return None
@@ -127,10 +145,23 @@ def _agree(prefix: str, a: str | None, b: str | None) -> str | None:
 
 
 def _area_levels(a: Face, b: Face) -> list[str | None]:
-    both = [(x, y) for x, y in zip(a.areas, b.areas, strict=False) if x and y]
-    if not both:
-        return []
-    return [_agree("area_small", *both[-1]), _agree("area_wide", *both[0])]
+    """How each level of area agrees, and whether any area of one is named by the other at another level."""
+    found: list[str | None] = []
+    for number, (x, y) in enumerate(zip(a.areas, b.areas, strict=False), 1):
+        if x and y:
+            found.append(f"area{number}_{_area_agreement(x, y)}")
+    if not any(level and level.endswith("_same") for level in found):
+        crossed = {x for x in a.areas if x} & {y for y in b.areas if y}
+        found.append("area_crossed" if crossed else None)
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _area_agreement(x: str, y: str) -> str:
+    if x == y:
+        return "same"
+    alike = JaroWinkler.similarity(sound(x.replace(" ", "")), sound(y.replace(" ", "")))
+    return "same" if alike >= 0.9 else "alike" if alike >= 0.8 else "differs"
 
 
 def compare(a: Face, b: Face, words: str) -> Comparison:
@@ -148,12 +179,15 @@ def compare(a: Face, b: Face, words: str) -> Comparison:
         f"{name_level}*{place_level}",
         kind,
         _set_levels("kind", name_a.kinds, name_b.kinds),
+        _two("kinds", name_a.kinds, name_b.kinds),
+        _two("types", _type_kinds(a, words), _type_kinds(b, words)),
         _set_levels("number", frozenset(name_a.numbers), frozenset(name_b.numbers)),
         _set_levels("qualifier", name_a.qualifiers, name_b.qualifiers),
         _agree("phone", a.phone, b.phone),
         _agree("code", a.code, b.code),
         "short_name" if min(len(name_a.sound), len(name_b.sound)) <= 4 else None,
         "swapped" if swapped else None,
+        _inside(name_a, name_b),
         *_area_levels(a, b),
     ]
     excluded = kind == "group_clash"
@@ -184,6 +218,7 @@ _LEVEL_WORDS = {
     "phone_same": ("same phone", "même téléphone"),
     "code_same": ("same code", "même code"),
     "code_differs": ("codes differ", "codes différents"),
-    "area_small_differs": ("other area", "autre zone"),
+    "area1_differs": ("other region", "autre région"),
+    "area2_differs": ("other district", "autre district"),
     "swapped": ("latitude and longitude look swapped", "latitude et longitude semblent inversées"),
 }

@@ -21,6 +21,7 @@ from sync.merge.facts import Position
 from sync.merge.judgements import Pair, pair_of
 from sync.merge.matching import Match, load_model, match
 from sync.merge.names import fold
+from sync.merge.neighbourhood import neighbour_levels
 from sync.registers import Matching, Register
 
 Row = Mapping[str, str]
@@ -150,7 +151,10 @@ def score_pairs(faces: Sequence[Face], matching: Matching) -> list[Match]:
     """All candidate pairs with their scores, the hopeless ones left out, in the order of their ids."""
     by_id = {face.id: face for face in faces}
     compared = (match(by_id[a], by_id[b], matching) for a, b in sorted(candidate_pairs(faces)))
-    return [m for m in compared if m.score >= KEEP_FROM]
+    alone = [m for m in compared if m.score >= KEEP_FROM]
+    model = load_model(matching.model)
+    levels = neighbour_levels({(m.a, m.b): m.score for m in alone})
+    return [replace(m, score=model.among_neighbours(levels[(m.a, m.b)], m.score)) for m in alone]
 
 
 def _by_worth(pairs: Sequence[Match], clusters: Mapping[str, str]) -> list[Match]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -31,7 +31,7 @@ class ModelError(ValueError):
 class Model:
     """Frozen weights. A feature without a weight counts nothing.
 
-    `link_from` and `review_from` are where `fieldpost link` cuts; the live server cuts where the register file says.
+    `second` weighs a pair's neighbourhood in batches. `link_from` and `review_from` are where `fieldpost link` cuts; the live server cuts where the register file says.
     """
 
     version: str
@@ -39,13 +39,21 @@ class Model:
     weights: Mapping[str, float]
     link_from: float
     review_from: float
+    second: tuple[float, Mapping[str, float]] | None = None
 
     def probability(self, comparison: Comparison) -> float:
         """The probability of one thing, 0 to 1, rounded to six digits."""
-        if comparison.excluded:
-            return 0.0
-        total = self.bias + math.fsum(self.weights.get(level, 0.0) for level in sorted(comparison.levels))
-        return round(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), DIGITS)
+        return 0.0 if comparison.excluded else weighed(self.bias, self.weights, comparison.levels)
+
+    def among_neighbours(self, levels: Iterable[str], score: float) -> float:
+        """The probability when the neighbourhood is known too; `score` itself when the model has no such weights."""
+        return score if self.second is None else weighed(*self.second, levels)
+
+
+def weighed(bias: float, weights: Mapping[str, float], levels: Iterable[str]) -> float:
+    """The logistic of the weights of the levels that hold, rounded; summed exactly, so that order does not matter."""
+    total = bias + math.fsum(weights.get(level, 0.0) for level in levels)
+    return round(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,10 @@ def load_model(name: str) -> Model:
         table = json.loads(text)
         weights = {str(key): float(value) for key, value in table["weights"].items()}
         cuts = float(table["link_from"]), float(table["review_from"])
-        return Model(str(table["version"]), float(table["bias"]), weights, *cuts)
+        second = table.get("second")
+        if second is not None:
+            second = (float(second["bias"]), {str(key): float(value) for key, value in second["weights"].items()})
+        return Model(str(table["version"]), float(table["bias"]), weights, *cuts, second)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weights '{name}' cannot be read: {error}") from error
 

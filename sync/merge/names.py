@@ -158,7 +158,7 @@ def analyse(text: str, words_name: str) -> Name:
     qualifiers = frozenset(words.qualifiers[t] for t in core if t in words.qualifiers)
     bare = [t for t in core if not t.isdigit() and t not in words.numbers and t not in words.qualifiers]
     bare = list(dict.fromkeys(t for t in bare if t not in words.articles)) or bare or core or tokens
-    sounds = tuple(sound(token) for token in bare)
+    sounds = tuple(sound(token) or token for token in bare)
     joined = "".join(sounds)
     return Name(
         text=text, tokens=tuple(tokens), core=tuple(bare), kinds=kinds, qualifiers=qualifiers, numbers=numbers,
