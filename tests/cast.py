@@ -98,11 +98,18 @@ def make_cast(session: Session) -> Cast:
     east, west = Sector(code="EAST", name="Sector East"), Sector(code="WEST", name="Sector West")
     session.add_all([east, west])
     session.flush()
-    session.add_all([Unit(code="BANBATT-3", name="BANBATT-3", sector_id=east.id), Unit(code="TS-BOSSANGOA", name="Team site Bossangoa", sector_id=west.id)])
+    session.add_all(
+        [
+            Unit(code="BANBATT-3", name="BANBATT-3", sector_id=east.id),
+            Unit(code="TS-BOSSANGOA", name="Team site Bossangoa", sector_id=west.id),
+        ]
+    )
     session.flush()
     posts = [
         Post(code="S9 BANBATT-3", name="S9 BANBATT-3", type="patrol_unit", unit_code="BANBATT-3", sector_id=east.id),
-        Post(code="MILOBS TS-BOSSANGOA", name="MILOBS TS Bossangoa", type="team_site", unit_code="TS-BOSSANGOA", sector_id=west.id),
+        Post(
+            code="MILOBS TS-BOSSANGOA", name="MILOBS TS Bossangoa", type="team_site", unit_code="TS-BOSSANGOA", sector_id=west.id
+        ),
     ]
     session.add_all(posts)
     session.flush()
@@ -120,5 +127,10 @@ def make_cast(session: Session) -> Cast:
     }
     session.commit()
     return Cast(
-        people, (east.id, west.id), (posts[0].id, posts[1].id), (devices[0][1], devices[1][1]), (devices[0][0], devices[1][0]), session
+        people,
+        (east.id, west.id),
+        (posts[0].id, posts[1].id),
+        (devices[0][1], devices[1][1]),
+        (devices[0][0], devices[1][0]),
+        session,
     )

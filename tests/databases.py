@@ -24,8 +24,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
 from server import create_app
-from server.engines import engine_options, prepare_engine
 from server.config import Settings
+from server.engines import engine_options, prepare_engine
 from server.extensions import db
 
 DATABASES = os.environ.get("FIELDPOST_TEST_DATABASES", "sqlite,postgresql").split(",")
@@ -60,25 +60,42 @@ class PostgresServer:
         self.owner = pwd.getpwnam("postgres") if os.getuid() == 0 else None
         if self.owner:
             os.chown(self.directory, self.owner.pw_uid, self.owner.pw_gid)
-        self._run("initdb", "-D", str(self.directory / "data"), "-U", "fieldpost", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        self._run(
+            "initdb", "-D", str(self.directory / "data"), "-U", "fieldpost", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.directory} -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=120"
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-l", str(self.directory / "log"), "-w", "-o", options, "start")
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.binaries / program), *arguments]
-        result = subprocess.run(
-            command, cwd=self.directory, capture_output=True, text=True, check=False,
-            user=self.owner.pw_uid if self.owner else None, group=self.owner.pw_gid if self.owner else None,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
-        ) if program != "pg_ctl" else self._run_control(command)
+        result = (
+            subprocess.run(
+                command,
+                cwd=self.directory,
+                capture_output=True,
+                text=True,
+                check=False,
+                user=self.owner.pw_uid if self.owner else None,
+                group=self.owner.pw_gid if self.owner else None,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+            )
+            if program != "pg_ctl"
+            else self._run_control(command)
+        )
         if result.returncode:
             raise RuntimeError(f"{program} failed: {result.stdout} {result.stderr}")
 
     def _run_control(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         # pg_ctl start leaves the server holding inherited pipes open, so its output must not be piped.
         code = subprocess.call(
-            command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-            user=self.owner.pw_uid if self.owner else None, group=self.owner.pw_gid if self.owner else None,
+            command,
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            user=self.owner.pw_uid if self.owner else None,
+            group=self.owner.pw_gid if self.owner else None,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         )
         log = self.directory / "log"
@@ -112,7 +129,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session", params=DATABASES)
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """"sqlite" or "postgresql"; a test that depends on it runs on both."""
+    """ "sqlite" or "postgresql"; a test that depends on it runs on both."""
     return str(request.param)
 
 
@@ -120,9 +137,18 @@ def make_settings(data_dir: Path, database_url: str) -> Settings:
     """Settings for a test server over its own directory and database."""
     data_dir.mkdir(parents=True, exist_ok=True)
     return Settings(
-        data_dir=data_dir, database_url=database_url, blob_url=str(data_dir / "blobs"), secret_key="test-secret-key-0123456789",
-        base_url="", max_body=1_000_000_000, accept_length=10_000_000, time_zone=ZoneInfo("Africa/Bangui"),
-        trusted_proxy=False, web_processes=1, web_threads=4, log_level="WARNING",
+        data_dir=data_dir,
+        database_url=database_url,
+        blob_url=str(data_dir / "blobs"),
+        secret_key="test-secret-key-0123456789",
+        base_url="",
+        max_body=1_000_000_000,
+        accept_length=10_000_000,
+        time_zone=ZoneInfo("Africa/Bangui"),
+        trusted_proxy=False,
+        web_processes=1,
+        web_threads=4,
+        log_level="WARNING",
     )
 
 
@@ -138,7 +164,7 @@ def _engine(database_kind: str, tmp_path_factory: pytest.TempPathFactory, reques
     prepare_engine(engine)
     if engine.dialect.name == "sqlite":
         _let_sqlalchemy_begin(engine)
-    import server.models  # noqa: F401
+    import server.models
 
     db.Model.metadata.create_all(engine)
     yield engine
@@ -163,7 +189,9 @@ def _empty_g() -> None:
 @pytest.fixture
 def app(_engine: Engine, tmp_path: Path) -> Iterator[Flask]:
     """The application over one connection whose transaction is rolled back; commits inside become savepoints."""
-    application = create_app(make_settings(tmp_path / "data", str(_engine.url.render_as_string(hide_password=False))), TESTING=True)
+    application = create_app(
+        make_settings(tmp_path / "data", str(_engine.url.render_as_string(hide_password=False))), TESTING=True
+    )
     # The test's own application context serves its requests too; each of them must find `g` empty, as in a server.
     application.before_request_funcs[None].insert(0, _empty_g)
     connection = _engine.connect()

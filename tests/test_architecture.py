@@ -52,7 +52,11 @@ def test_no_module_is_a_drawer_for_odds_and_ends(repository: Path) -> None:
 
 
 def test_every_module_opens_with_what_it_is_for(repository: Path) -> None:
-    bare = [str(path) for path in _modules(repository) if "versions" not in path.parts and not ast.get_docstring(ast.parse(path.read_text()))]
+    bare = [
+        str(path)
+        for path in _modules(repository)
+        if "versions" not in path.parts and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
 
     assert bare == []
 

@@ -8,7 +8,18 @@ from typing import Protocol
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from server.models import Assignment, Dataset, DatasetProperty, Form, FormAttachment, FormDuty, FormVersion, Post, Project, SubmissionSummary
+from server.models import (
+    Assignment,
+    Dataset,
+    DatasetProperty,
+    Form,
+    FormAttachment,
+    FormDuty,
+    FormVersion,
+    Post,
+    Project,
+    SubmissionSummary,
+)
 
 
 class Filler(Protocol):
@@ -44,7 +55,8 @@ def open_forms(session: Session, project_id: int) -> Sequence[tuple[Form, FormVe
     return [
         (row[0], row[1])
         for row in session.execute(
-            select(Form, FormVersion).join(FormVersion, FormVersion.id == Form.current_version_id)
+            select(Form, FormVersion)
+            .join(FormVersion, FormVersion.id == Form.current_version_id)
             .where(Form.project_id == project_id, Form.deleted_at.is_(None), Form.state == "open")
             .order_by(Form.xml_form_id)
         )
@@ -63,7 +75,8 @@ def version(session: Session, form_id: int, name: str) -> FormVersion | None:
 def published_from(session: Session, project_id: int, source_sha256: str) -> tuple[Form, FormVersion] | None:
     """The form whose present version was made from exactly this uploaded file."""
     row = session.execute(
-        select(Form, FormVersion).join(FormVersion, FormVersion.id == Form.current_version_id)
+        select(Form, FormVersion)
+        .join(FormVersion, FormVersion.id == Form.current_version_id)
         .where(Form.project_id == project_id, Form.deleted_at.is_(None), FormVersion.source_sha256 == source_sha256)
     ).first()
     return None if row is None else (row[0], row[1])
@@ -77,7 +90,8 @@ def version_by_id(session: Session, version_id: int | None) -> FormVersion | Non
 def versions(session: Session, form_id: int) -> Sequence[FormVersion]:
     """Published versions, newest first."""
     return session.scalars(
-        select(FormVersion).where(FormVersion.form_id == form_id, FormVersion.published_at.is_not(None))
+        select(FormVersion)
+        .where(FormVersion.form_id == form_id, FormVersion.published_at.is_not(None))
         .order_by(FormVersion.published_at.desc(), FormVersion.id.desc())
     ).all()
 
@@ -91,9 +105,7 @@ def attachments(session: Session, version_id: int) -> Sequence[FormAttachment]:
 
 def attachment(session: Session, version_id: int, name: str) -> FormAttachment | None:
     """One expected file of a version."""
-    return session.scalar(
-        select(FormAttachment).where(FormAttachment.form_version_id == version_id, FormAttachment.name == name)
-    )
+    return session.scalar(select(FormAttachment).where(FormAttachment.form_version_id == version_id, FormAttachment.name == name))
 
 
 def form_by_draft_token(session: Session, token: str) -> Form | None:
@@ -126,10 +138,18 @@ def unlinked_attachments(session: Session, project_id: int, name: str) -> Sequen
     """Expected files of that name, of drafts and current versions of the project, that have neither file nor list."""
     return session.scalars(
         select(FormAttachment)
-        .join(Form, or_(Form.current_version_id == FormAttachment.form_version_id, Form.draft_version_id == FormAttachment.form_version_id))
+        .join(
+            Form,
+            or_(
+                Form.current_version_id == FormAttachment.form_version_id, Form.draft_version_id == FormAttachment.form_version_id
+            ),
+        )
         .where(
-            Form.project_id == project_id, Form.deleted_at.is_(None), FormAttachment.name == name,
-            FormAttachment.blob_sha256.is_(None), FormAttachment.dataset_name.is_(None),
+            Form.project_id == project_id,
+            Form.deleted_at.is_(None),
+            FormAttachment.name == name,
+            FormAttachment.blob_sha256.is_(None),
+            FormAttachment.dataset_name.is_(None),
         )
     ).all()
 
@@ -141,18 +161,17 @@ def fillable_form_ids(session: Session, project_id: int, filler: Filler) -> set[
     roles that may create submissions anyway are the caller's business.
     """
     duty = (
-        select(Form.id).join(FormDuty, and_(FormDuty.project_id == Form.project_id, FormDuty.xml_form_id == Form.xml_form_id))
+        select(Form.id)
+        .join(FormDuty, and_(FormDuty.project_id == Form.project_id, FormDuty.xml_form_id == Form.xml_form_id))
         .join(Post, Post.type == FormDuty.post_type)
         .where(Form.project_id == project_id, Post.id == filler.post_id, Post.closed_at.is_(None))
     )
-    assigned = (
-        select(Form.id).where(
-            Form.project_id == project_id,
-            exists().where(
-                Assignment.actor_id == filler.actor_id,
-                or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
-            ),
-        )
+    assigned = select(Form.id).where(
+        Form.project_id == project_id,
+        exists().where(
+            Assignment.actor_id == filler.actor_id,
+            or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
+        ),
     )
     return set(session.scalars(duty)) | set(session.scalars(assigned))
 
@@ -160,8 +179,12 @@ def fillable_form_ids(session: Session, project_id: int, filler: Filler) -> set[
 def count_submissions(session: Session, project_id: int) -> dict[str, int]:
     """Live submissions per form id."""
     rows = session.execute(
-        select(SubmissionSummary.xml_form_id, func.count()).where(
-            SubmissionSummary.project_id == project_id, SubmissionSummary.deleted_at.is_(None), SubmissionSummary.is_draft.is_(False)
-        ).group_by(SubmissionSummary.xml_form_id)
+        select(SubmissionSummary.xml_form_id, func.count())
+        .where(
+            SubmissionSummary.project_id == project_id,
+            SubmissionSummary.deleted_at.is_(None),
+            SubmissionSummary.is_draft.is_(False),
+        )
+        .group_by(SubmissionSummary.xml_form_id)
     )
     return {row[0]: row[1] for row in rows}

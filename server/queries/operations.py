@@ -18,7 +18,9 @@ def counts(session: Session) -> dict[str, int]:
         "facts": count(select(func.max(Fact.id))),
         "facts_pending": count(select(func.count()).select_from(PendingFact)),
         "facts_failed": count(select(func.count()).select_from(PendingFact).where(PendingFact.attempts > 0)),
-        "submissions_quarantined": count(select(func.count()).select_from(Submission).where(Submission.disposition == "quarantined")),
+        "submissions_quarantined": count(
+            select(func.count()).select_from(Submission).where(Submission.disposition == "quarantined")
+        ),
         "records": count(select(func.count()).select_from(Record).where(Record.deleted_at.is_(None))),
         "review_tasks_open": count(select(func.count()).select_from(ReviewTask)),
     }

@@ -73,12 +73,20 @@ def _convert_and_validate(data: bytes, filename: str, fallback_form_id: str | No
 def refusal(findings: Iterable[Finding]) -> Problem:
     """The Problem that carries findings: details hold `count` and `findings` (dicts with sheet, row, column, advice)."""
     found = list(findings)
-    return Problem("form_refused", count=sum(each.level == "error" for each in found), findings=[each.as_dict() for each in found])
+    return Problem(
+        "form_refused", count=sum(each.level == "error" for each in found), findings=[each.as_dict() for each in found]
+    )
 
 
 def publish(
-    session: Session, settings: Settings, project_id: int, data: bytes, filename: str,
-    attachments: Mapping[str, Upload] | None = None, actor: Identity | None = None, ignore_warnings: bool = True,
+    session: Session,
+    settings: Settings,
+    project_id: int,
+    data: bytes,
+    filename: str,
+    attachments: Mapping[str, Upload] | None = None,
+    actor: Identity | None = None,
+    ignore_warnings: bool = True,
 ) -> Outcome:
     """Draft and publish in one step and commit. The same bytes again change nothing.
 
@@ -105,8 +113,15 @@ def publish(
 
 
 def save_draft(
-    session: Session, settings: Settings, project_id: int, data: bytes, filename: str, actor: Identity | None = None,
-    xml_form_id: str | None = None, ignore_warnings: bool = True, fallback_form_id: str | None = None,
+    session: Session,
+    settings: Settings,
+    project_id: int,
+    data: bytes,
+    filename: str,
+    actor: Identity | None = None,
+    xml_form_id: str | None = None,
+    ignore_warnings: bool = True,
+    fallback_form_id: str | None = None,
     must_be_new: bool = False,
 ) -> FormVersion:
     """Stores the file as the form's draft, replacing an earlier draft, and commits. Same problems as `publish`.
@@ -131,9 +146,18 @@ def draft_from_published(session: Session, form: Form, actor: Identity | None = 
         raise Problem("not_found")
     _drop_draft(session, form)
     draft = FormVersion(
-        form_id=form.id, version=current.version, title=current.title, xml=current.xml, md5=current.md5, sha256=current.sha256,
-        definition=current.definition, findings=current.findings, source_sha256=current.source_sha256, source_name=current.source_name,
-        created_by=actor.actor_id if actor else None, created_at=journal.now(),
+        form_id=form.id,
+        version=current.version,
+        title=current.title,
+        xml=current.xml,
+        md5=current.md5,
+        sha256=current.sha256,
+        definition=current.definition,
+        findings=current.findings,
+        source_sha256=current.source_sha256,
+        source_name=current.source_name,
+        created_by=actor.actor_id if actor else None,
+        created_at=journal.now(),
     )
     _put_draft(session, form, draft)
     _expect_files(session, form, draft, definition_of(current))
@@ -156,8 +180,14 @@ def publish_draft(session: Session, form: Form, actor: Identity | None = None, v
         raise Problem("version_reused", version=draft.version, form=form.xml_form_id)
     instant = journal.now()
     fact = journal.append(
-        session, kind="form_version", payload_sha256=draft.sha256, server_id=server_id(session), pending=False,
-        actor_id=actor.actor_id if actor else None, actor_name=actor.name if actor else None, received_at=instant,
+        session,
+        kind="form_version",
+        payload_sha256=draft.sha256,
+        server_id=server_id(session),
+        pending=False,
+        actor_id=actor.actor_id if actor else None,
+        actor_name=actor.name if actor else None,
+        received_at=instant,
     )
     draft.fact_id, draft.published_at, draft.published_by = fact.id, instant, actor.actor_id if actor else None
     form.current_version_id, form.draft_version_id, form.draft_token = draft.id, None, None
@@ -210,7 +240,11 @@ def link_dataset(session: Session, version: FormVersion, name: str, dataset_name
 
 
 def ensure_dataset(
-    session: Session, project_id: int, name: str, properties: Mapping[str, Iterable[str]] | Iterable[str] = (), register: str | None = None
+    session: Session,
+    project_id: int,
+    name: str,
+    properties: Mapping[str, Iterable[str]] | Iterable[str] = (),
+    register: str | None = None,
 ) -> Dataset:
     """The entity list of that name, made if need be, with at least these properties; expected files of that name are linked.
 
@@ -267,8 +301,14 @@ def _read_definition(version: FormVersion) -> FormDefinition:
 
 
 def _store_draft(
-    session: Session, settings: Settings, project_id: int, converted: Converted, data: bytes, filename: str,
-    actor: Identity | None, ignore_warnings: bool,
+    session: Session,
+    settings: Settings,
+    project_id: int,
+    converted: Converted,
+    data: bytes,
+    filename: str,
+    actor: Identity | None,
+    ignore_warnings: bool,
 ) -> FormVersion:
     if queries.project(session, project_id) is None:
         raise Problem("not_found")
@@ -279,8 +319,11 @@ def _store_draft(
     form = queries.form(session, project_id, converted.form_id)
     if form is None:
         form = Form(
-            project_id=project_id, xml_form_id=converted.form_id, state="open",
-            created_by=actor.actor_id if actor else None, created_at=instant,
+            project_id=project_id,
+            xml_form_id=converted.form_id,
+            state="open",
+            created_by=actor.actor_id if actor else None,
+            created_at=instant,
         )
         session.add(form)
         session.flush()
@@ -288,10 +331,18 @@ def _store_draft(
     _drop_draft(session, form)
     source = BlobStore(settings).put_bytes(session, data)
     draft = FormVersion(
-        form_id=form.id, version=converted.version, title=converted.title, xml=converted.xml,
-        md5=hashlib.md5(converted.xml, usedforsecurity=False).hexdigest(), sha256=hashlib.sha256(converted.xml).hexdigest(),
-        definition=definition.to_json(), findings=[each.as_dict() for each in converted.findings],
-        source_sha256=source.sha256, source_name=filename, created_by=actor.actor_id if actor else None, created_at=instant,
+        form_id=form.id,
+        version=converted.version,
+        title=converted.title,
+        xml=converted.xml,
+        md5=hashlib.md5(converted.xml, usedforsecurity=False).hexdigest(),
+        sha256=hashlib.sha256(converted.xml).hexdigest(),
+        definition=definition.to_json(),
+        findings=[each.as_dict() for each in converted.findings],
+        source_sha256=source.sha256,
+        source_name=filename,
+        created_by=actor.actor_id if actor else None,
+        created_at=instant,
     )
     _put_draft(session, form, draft)
     _expect_files(session, form, draft, definition)
@@ -366,7 +417,9 @@ def _attach_all(session: Session, settings: Settings, version: FormVersion, uplo
         if row is None:
             if upload.fallback:
                 continue
-            raise refusal([error("unexpected_attachment", f"The form expects no file named {name}.", "Check the name in the form.")])
+            raise refusal(
+                [error("unexpected_attachment", f"The form expects no file named {name}.", "Check the name in the form.")]
+            )
         if upload.fallback and (row.dataset_name or (row.blob_sha256 and not row.fallback)):
             continue
         stored = store.put_bytes(session, upload.data)

@@ -9,7 +9,9 @@ from tests.cast import Cast
 
 
 def test_an_event_is_a_fact_in_the_queue(session: Session, cast: Cast) -> None:
-    fact = record_event(session, type="COMMENT", subject="x", payload={"a": 1}, server_id="s", actor_id=cast.admin.actor_id, actor_name="Admin")
+    fact = record_event(
+        session, type="COMMENT", subject="x", payload={"a": 1}, server_id="s", actor_id=cast.admin.actor_id, actor_name="Admin"
+    )
     session.commit()
 
     found = session.get(Fact, fact.id)
