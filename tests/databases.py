@@ -63,7 +63,15 @@ class PostgresServer:
         self._run(
             "initdb", "-D", str(self.directory / "data"), "-U", "fieldpost", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
         )
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.directory} -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=120"
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.directory,
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "max_connections": 120,
+        }
+        options = f"-p {self.port} " + " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-l", str(self.directory / "log"), "-w", "-o", options, "start")
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes a new revision from the difference between the migrations and the models: `python -m server.migrations.generate "what changes"`.
+"""Writes a new revision from what models and migrations differ in: `python -m server.migrations.generate "what changes"`.
 
 Generated over a throw-away SQLite database; read and test the result on both databases before you commit it.
 """

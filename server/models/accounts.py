@@ -1,4 +1,7 @@
-"""Who may knock: actors (users and app users), sessions, assignments, log-in attempts and the audit log. Configuration, not facts."""
+"""Who may knock: actors (users and app users), sessions, assignments, log-in attempts, the audit log.
+
+Configuration, not facts.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,10 @@ class Project(Model):
 
 
 class Form(Model):
-    """A form of a project. state: open | closing | closed. Its published version is `current_version_id`, its draft `draft_version_id`."""
+    """A form of a project. state: open | closing | closed.
+
+    Its published version is `current_version_id`, its draft `draft_version_id`.
+    """
 
     __tablename__ = "forms"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

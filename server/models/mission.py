@@ -1,4 +1,4 @@
-"""The mission as it is organised: settings, sectors, areas, units, posts, code lists, who fills which form, who owes which return."""
+"""The mission as it is organised: settings, sectors, areas, units, posts, code lists, who fills and who owes which form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.models.columns import Json, UtcDateTime
 
 
 class MissionSetting(Model):
-    """One setting made on the set-up page or by `init`: mission_name, time_zone, languages, server_id, setup_done, duty_phone, ..."""
+    """One setting made on the set-up page or by `init`: mission_name, time_zone, languages, server_id, setup_done, ..."""
 
     __tablename__ = "mission_settings"
     key: Mapped[str] = mapped_column(String(60), primary_key=True)
@@ -94,7 +94,7 @@ class ReturnPlan(Model):
 
 
 class CodeItem(Model):
-    """One code of a code list. Codes are stable, labels may change; a retired code has valid_to; the mission's own begin with x-."""
+    """One code of a code list. Codes are stable, labels may change; a retired one has valid_to; the mission's own begin with x-."""
 
     __tablename__ = "code_items"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
