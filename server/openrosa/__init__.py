@@ -56,11 +56,11 @@ _SPOKEN = ("/formList", "/manifest", "/submission")
 def register(app: Flask) -> None:
     """Adds this door's routes to the app."""
     for path, view, verb, methods in _DEVICE_ROUTES:
-        checked = allow(verb)(_speaking(view) if path.endswith(_SPOKEN) else _storable(view))
+        checked = allow(verb)(_speaking(view) if path.endswith(_SPOKEN) else _numbered(view))
         app.add_url_rule(_KEY + path, f"openrosa.key.{view.__name__}", checked, methods=methods)
         app.add_url_rule(_USER + path, f"openrosa.user.{view.__name__}", checked, methods=methods)
     for path, view, methods in _TEST_ROUTES:
-        checked = public(_speaking(view) if path.endswith(_SPOKEN) else _storable(view))
+        checked = public(_speaking(view) if path.endswith(_SPOKEN) else _numbered(view))
         app.add_url_rule(_TEST + path, f"openrosa.test.{view.__name__}", checked, methods=methods)
 
 
@@ -82,7 +82,7 @@ def render_problem(problem: Problem) -> Response:
 
 def _speaking(view: View) -> View:
     """The view for clients that say which OpenRosa they speak. Raises Problem openrosa_version for others."""
-    inner = _storable(view)
+    inner = _numbered(view)
 
     @wraps(view)
     def checked(**arguments: Any) -> Response:
@@ -93,14 +93,11 @@ def _speaking(view: View) -> View:
     return checked
 
 
-def _storable(view: View) -> View:
-    """The view with a number for its project, and without names that no form, list or file can have (NUL and the like)."""
+def _numbered(view: View) -> View:
+    """The view with its project as a number. Raises Problem invalid_type (400.11, as in ODK Central) for anything else."""
 
     @wraps(view)
     def checked(**arguments: Any) -> Response:
-        for value in (*arguments.values(), *request.args.values()):
-            if isinstance(value, str) and ("\x00" in value or _broken(value)):
-                raise Problem("not_found")
         return view(**{**arguments, "project_id": _number(arguments["project_id"])})
 
     return checked
@@ -110,10 +107,6 @@ def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise Problem("invalid_type", expected="an integer", got=text[:50], field="project_id")
     return min(int(text[:12]), _MAX_NUMBER)
-
-
-def _broken(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _drained(problem: Problem) -> bool:

@@ -7,11 +7,11 @@ import threading
 from collections import OrderedDict
 
 from flask import Response, current_app, request
-from werkzeug.wsgi import wrap_file
 
 from forms import openrosa
 from server.config import Settings
 from server.openrosa import messages
+from server.problems import Problem
 from server.services.blobs import BlobStore
 from server.services.form_media import MediaFile
 
@@ -66,9 +66,10 @@ def media(file: MediaFile) -> Response:
         compressed = file.content.gzipped if _takes_gzip() else None
         response = document(file.content.data, file.content_type, file.md5, compressed)
     else:
-        stream = BlobStore(settings()).open(file.blob_sha256 or "")
-        body = wrap_file(request.environ, stream)
-        response = with_headers(Response(body, content_type=file.content_type, direct_passthrough=True))
+        store, sha256 = BlobStore(settings()), file.blob_sha256 or ""
+        if not store.exists(sha256):
+            raise Problem("not_found")
+        response = with_headers(Response(store.chunks(sha256), content_type=file.content_type))
         response.content_length = file.size
         response.set_etag(file.md5)
         response.make_conditional(request, accept_ranges=True, complete_length=file.size)

@@ -33,7 +33,7 @@ def _listed() -> Select[*tuple[Any, ...]]:
 
 
 def _made(session: Session, query: Select[*tuple[Any, ...]]) -> list[ListedForm]:
-    return [ListedForm(*row.tuple()) for row in session.execute(query)]
+    return [ListedForm(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6])) for row in session.execute(query)]
 
 
 def open_forms(session: Session, project_id: int, form_ids: Collection[int] | None) -> Sequence[ListedForm]:
