@@ -32,6 +32,7 @@ CATALOGUE: dict[str, Kind] = {
         Kind(400.16, "form_warnings", "The form has {count} warning(s).", "Mend them, or publish with warnings ignored."),
         Kind(400.17, "field_type_changed", "The type of the question {path} changed from {old} to {new}.", "Give the question a new name."),
         Kind(400.19, "missing_deprecated_id", "The edited report names no deprecatedID.", "Edit the report from its current version."),
+        Kind(400.28, "invalid_entity", "The entity is invalid. {reason}", "Mend the entity and send it again."),
         Kind(400.39, "multipart_unparseable", "The multipart body could not be read: {reason}", "Send the report again from the app."),
         Kind(400.91, "csrf_failed", "The page was too old to be sent.", "Load the page again and repeat the step."),
         Kind(400.92, "xml_refused", "The XML was refused: {reason}", "Send plain XML without DTD or entities."),
