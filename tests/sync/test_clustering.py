@@ -1,0 +1,94 @@
+"""Clustering and judgements: average linkage, must-link and cannot-link, suspended judgements, in any order the same."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.merge.clustering import cluster, components
+from sync.merge.judgements import Pair, in_force, links, pair_of, standing
+from tests.sync.reports import clinic, judge, retract
+
+IDS = list("abcdefg")
+A, B, C = (clinic(name, "CS", "1 1", hours=i) for i, name in enumerate("abc"))
+ENTITY_OF = {o.id: o.entity_id for o in (A, B, C)}
+
+
+@st.composite
+def scored_pairs(draw: st.DrawFn) -> dict[Pair, float]:
+    pairs = draw(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).filter(lambda p: p[0] != p[1]), max_size=14))
+    return {pair_of(*pair): draw(st.sampled_from([0.1, 0.4, 0.5, 0.7, 0.9, 1.0])) for pair in pairs}
+
+
+def test_a_chain_of_near_likenesses_is_not_one_cluster() -> None:
+    scores = {("a", "b"): 0.9, ("b", "c"): 0.8, ("c", "d"): 0.9}
+
+    assert cluster("abcd", scores, 0.5) == [("a", "b"), ("c", "d")]
+
+
+def test_a_cannot_link_keeps_the_likest_pair_apart() -> None:
+    assert cluster("ab", {("a", "b"): 1.0}, 0.5, cannot=[("a", "b")]) == [("a",), ("b",)]
+
+
+def test_a_must_link_joins_what_was_never_compared() -> None:
+    assert cluster("abc", {}, 0.5, must=[("a", "c")]) == [("a", "c"), ("b",)]
+
+
+@given(scored_pairs(), st.randoms(use_true_random=False))
+def test_clusters_do_not_depend_on_the_order_of_ids_or_pairs(scores: dict[Pair, float], random) -> None:  # type: ignore[no-untyped-def]
+    ids, items = list(IDS), list(scores.items())
+    random.shuffle(ids)
+    random.shuffle(items)
+
+    assert cluster(ids, dict(items), 0.5) == cluster(IDS, scores, 0.5)
+
+
+@given(scored_pairs(), st.sets(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).filter(lambda p: p[0] < p[1]), max_size=5))
+def test_every_id_is_in_one_cluster_and_no_cannot_link_is_broken(scores: dict[Pair, float], cannot: set[Pair]) -> None:
+    found = cluster(IDS, scores, 0.5, cannot=cannot)
+
+    assert sorted(member for members in found for member in members) == IDS
+    assert all(not set(pair) <= set(members) for pair in cannot for members in found)
+
+
+@given(scored_pairs())
+def test_clustering_by_components_is_clustering_the_whole(scores: dict[Pair, float]) -> None:
+    parts = [c for part in components(IDS, scores) for c in cluster(part, {p: s for p, s in scores.items() if p[0] in part}, 0.5)]
+
+    assert sorted(parts) == cluster(IDS, scores, 0.5)
+
+
+def test_the_higher_authority_stands_against_a_later_word() -> None:
+    high = judge(A, B, "different", hours=1, authority=2)
+    low = judge(A, B, "same", hours=5, authority=1)
+
+    assert list(in_force([low, high], ENTITY_OF).values()) == [high]
+
+
+def test_the_later_word_of_one_authority_stands() -> None:
+    first, second = judge(A, B, "same", hours=1), judge(A, B, "different", hours=2)
+
+    assert list(in_force([second, first], ENTITY_OF).values()) == [second]
+
+
+def test_a_same_that_breaks_a_different_is_suspended() -> None:
+    strong, weak = judge(A, B, "same", hours=1, authority=2), judge(B, C, "same", hours=2)
+    apart = judge(A, C, "different", hours=0)
+
+    found = links(in_force([weak, apart, strong], ENTITY_OF))
+
+    assert (list(found.must.values()), found.suspended) == ([strong], (weak,))
+
+
+def test_a_retracted_retraction_lets_the_judgement_stand_again() -> None:
+    same = judge(A, B, "same", hours=1)
+    undo = retract(same.id, hours=2)
+
+    assert standing([same], [undo]) == []
+    assert standing([same], [undo, retract(undo.id, hours=3)]) == [same]
+
+
+def test_a_lower_authority_cannot_take_back_a_higher_word() -> None:
+    same = judge(A, B, "same", hours=1, authority=3)
+
+    assert standing([same], [retract(same.id, hours=2, authority=1)]) == [same]

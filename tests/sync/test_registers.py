@@ -1,0 +1,82 @@
+"""Register files: the shipped ones load, and a faulty one is refused with every fault named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sync.registers import BUILTIN_DIR, RegisterError, load_registers, parse_register, plain_register
+
+FACILITIES = (BUILTIN_DIR / "facilities.toml").read_text(encoding="utf-8")
+
+
+def test_shipped_registers_load_in_the_order_of_their_names() -> None:
+    assert list(load_registers()) == ["facilities", "organisations", "routes", "settlements"]
+
+
+def test_every_property_has_labels_in_both_languages_and_says_who_may_see_it() -> None:
+    for register in load_registers().values():
+        for prop in register.properties.values():
+            assert prop.labels["en"] and prop.labels["fr"] and prop.audiences
+
+
+def test_a_new_register_is_one_file(tmp_path: Path) -> None:
+    text = FACILITIES.replace('name = "facilities"', 'name = "wells"')
+    (tmp_path / "wells.toml").write_text(text, encoding="utf-8")
+
+    assert load_registers(tmp_path)["wells"].matching is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('name = "facilities"', 'name = "facilities.x"', "not a possible list name"),
+        ('label_property = "fac_name"', 'label_property = "nothing"', "label_property 'nothing' is not a property"),
+        ('rule = "service"', 'rule = "newest"', "'newest' is not one of latest, service, place, all"),
+        ('order = ["full"', 'order_of = ["full"', "'order_of' is not a setting"),
+        ('sensitivity = "moderate"', 'sensitivity = "secret"', "'secret' is not one of low, moderate, high, severe"),
+        ('type = "geopoint"', 'type = "text"', "rule 'place' is for geopoints"),
+        ('list = "fac_type"', "", "a select needs 'list'"),
+        ('"authority", "public"]', '"everybody"]', "'everybody' is not one of"),
+        ("review_from = 0.30", "review_from = 0.95", "0 < review_from < link_from <= 1 does not hold"),
+        ('position = "geometry"', 'position = "place"', "'place' is not a property of this register"),
+        ('names = ["fac_name"]', "names = []", "'names' needs at least one property"),
+        ("told_days = 30", 'told_days = "30"', "'told_days' must be a number"),
+        ('labels = { en = "Name", fr = "Nom" }', 'labels = { en = "Name" }', "'labels' lacks fr"),
+        ("distance_m = 30\n", "", "'distance_m' is missing"),
+    ],
+)
+def test_each_fault_is_named(old: str, new: str, fault: str) -> None:
+    assert old in FACILITIES
+
+    with pytest.raises(RegisterError) as refused:
+        parse_register(FACILITIES.replace(old, new, 1), "facilities.toml")
+
+    assert fault in str(refused.value)
+
+
+def test_all_faults_of_a_file_come_at_once() -> None:
+    text = FACILITIES.replace('rule = "service"', 'rule = "newest"').replace("told_days = 30", 'told_days = "x"')
+
+    with pytest.raises(RegisterError) as refused:
+        parse_register(text)
+
+    assert len(refused.value.faults) == 2
+
+
+def test_a_file_that_is_no_toml_is_refused() -> None:
+    with pytest.raises(RegisterError, match="not TOML"):
+        parse_register("name = ", "broken.toml")
+
+
+def test_one_register_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text(FACILITIES, encoding="utf-8")
+
+    with pytest.raises(RegisterError, match="defined twice"):
+        load_registers(tmp_path)
+
+
+def test_a_list_without_a_file_is_plain() -> None:
+    assert plain_register("anything").plain
