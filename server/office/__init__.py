@@ -11,6 +11,7 @@ from flask import Flask, Response
 from server.office import (
     account,
     duty,
+    entry,
     inbox,
     layout,
     login,
@@ -25,7 +26,7 @@ from server.office import (
 from server.office.refusals import render_problem as _render
 from server.problems import Problem
 
-PAGES = (login, account, inbox, reports, duty, quarantine, registers, records, review, returns, releases)
+PAGES = (login, account, inbox, reports, duty, quarantine, entry, registers, records, review, returns, releases)
 
 
 def register(app: Flask) -> None:
