@@ -138,7 +138,8 @@ def identify(request: Request, settings: Settings) -> Identity | None:
     """
     session: Session = db.session()  # the scoped session's own Session
     key = _KEY_PATH.match(request.path)
-    token = key.group(1) if key else request.args.get("st")
+    # A phone has no business on pages, so ?st= counts on the API only.
+    token = key.group(1) if key else request.args.get("st") if request.path.startswith("/v1/") else None
     if token:
         return _by_key(session, token)
     header = request.headers.get("Authorization", "")

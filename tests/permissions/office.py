@@ -1,0 +1,66 @@
+"""The officers' pages.
+
+One row per route: "METHOD /rule": who of the cast may. Written from rule C.8, not from the code: when the code
+disagrees, think about which of the two is wrong.
+"""
+
+from __future__ import annotations
+
+from tests.permissions.roles import ANYBODY, CELL, OFFICERS, PEOPLE, PROJECT_MEMBERS, READERS_OF_RECORDS, READERS_OF_RETURNS, Who
+
+ROUTES: dict[str, Who] = {
+    "GET /": PEOPLE,
+    "GET /account": PEOPLE,
+    "POST /account/password": PEOPLE,
+    "GET /duty": CELL,
+    "POST /duty/<receipt>/acknowledge": CELL,
+    "GET /duty/pulse": CELL,
+    "GET /entry": PROJECT_MEMBERS,
+    "GET /entry/form": PROJECT_MEMBERS,
+    "POST /entry/form/<path:xml_form_id>": PROJECT_MEMBERS,
+    "POST /entry/form/<path:xml_form_id>/check": PROJECT_MEMBERS,
+    "GET /favicon.ico": ANYBODY,
+    "POST /language": ANYBODY,
+    "GET /login": ANYBODY,
+    "POST /login": ANYBODY,
+    "POST /logout": ANYBODY,
+    "GET /quarantine": CELL,
+    "GET /quarantine/<receipt>": CELL,
+    "POST /quarantine/<receipt>/accept": CELL,
+    "GET /quarantine/<receipt>/photos/<path:name>": CELL,
+    "POST /quarantine/<receipt>/reject": CELL,
+    "GET /registers": READERS_OF_RECORDS,
+    "GET /registers/<name>": READERS_OF_RECORDS,
+    "GET /registers/<name>/<record_id>": READERS_OF_RECORDS,
+    "POST /registers/<name>/<record_id>/<any(delete, restore):what>": CELL,
+    "POST /registers/<name>/<record_id>/pin": CELL,
+    "POST /registers/<name>/<record_id>/release": CELL,
+    "POST /registers/<name>/<record_id>/split": CELL,
+    "POST /registers/<name>/<record_id>/undo": CELL,
+    "GET /registers/<name>/map": READERS_OF_RECORDS,
+    "GET /registers/<name>/points.geojson": READERS_OF_RECORDS,
+    "GET /registers/<name>/release": CELL,
+    "POST /registers/<name>/release": CELL,
+    "GET /releases": CELL,
+    "GET /releases/<number>": CELL,
+    "POST /releases/<number>/<any(release, withhold):verdict>": OFFICERS,
+    "POST /releases/<number>/withdraw": OFFICERS,
+    "GET /reports": CELL,
+    "GET /reports/<receipt>": CELL,
+    "POST /reports/<receipt>/comment": CELL,
+    "POST /reports/<receipt>/delete": CELL,
+    "GET /reports/<receipt>/files/<path:name>": CELL,
+    "GET /reports/<receipt>/photos/<path:name>": CELL,
+    "POST /reports/<receipt>/restore": CELL,
+    "POST /reports/<receipt>/review": CELL,
+    "GET /returns": READERS_OF_RETURNS,
+    "GET /returns/<period>": READERS_OF_RETURNS,
+    "GET /returns/<period>/<path:xml_form_id>/<int:post_id>": READERS_OF_RETURNS,
+    "POST /returns/<period>/<path:xml_form_id>/<int:post_id>/unwaive": CELL,
+    "POST /returns/<period>/<path:xml_form_id>/<int:post_id>/waive": CELL,
+    "GET /review": CELL,
+    "GET /review/<task_id>": CELL,
+    "POST /review/<task_id>": CELL,
+    "POST /review/undo": CELL,
+    "GET /static/<path:name>": ANYBODY,
+}
