@@ -14,7 +14,7 @@ from server.problems import Problem
 
 _VIEWS = (
     "sessions", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
-    "odata_submissions",
+    "odata_submissions", "datasets", "entities", "odata_entities",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 
