@@ -4,19 +4,15 @@ import base64
 import binascii
 import hashlib
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 from forms.xpath_context import Context, Function, Run, number_of, text_of
 from forms.xpath_parser import XPathProblem
+from forms.xpath_patterns import pattern
 from forms.xpath_values import to_string
 
 Arguments = Sequence[Run]
-
-MAX_MATCHED: Final = 4_000
-"""Longest text, in characters, that a form's pattern is tried on; longer ones do not match."""
 
 
 def _members(context: Context, arguments: Arguments) -> list[str]:
@@ -93,18 +89,7 @@ def _translate(context: Context, arguments: Arguments) -> str:
 
 def _regex(context: Context, arguments: Arguments) -> bool:
     """Whether the whole text matches, as Java's `matches` does on the phone."""
-    text, pattern = text_of(context, arguments[0]), text_of(context, arguments[1])
-    return len(text) <= MAX_MATCHED and _pattern(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    """A Java pattern for Python: ASCII classes, and the two Unicode classes that forms use."""
-    translated = text.replace(r"\p{L}", r"[^\W\d_]").replace(r"\p{N}", r"\d")
-    try:
-        return re.compile(translated, 0 if translated != text else re.ASCII)
-    except (re.error, OverflowError, RecursionError) as problem:
-        raise XPathProblem(f"The pattern “{text[:80]}” is not understood: {problem}.") from problem
+    return pattern(text_of(context, arguments[1])).matches(text_of(context, arguments[0]))
 
 
 def _digest(context: Context, arguments: Arguments) -> str:

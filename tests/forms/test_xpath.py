@@ -361,6 +361,47 @@ def test_an_expression_that_visits_too_many_nodes_is_stopped() -> None:
         quadratic.evaluate(env, env.root)
 
 
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        ("regex('{}', '(a+)+b')", 3.0),
+        ("regex('{}', '(a|aa)+b')", 3.0),
+        ("regex('{}', '([a-z]+[0-9]*)*!')", 3.0),
+        ("regex('{}', 'a*a*a*a*a*b')", 3.0),
+        ("regex('{}', '.*.*.*x')", 3.0),
+    ],
+)
+@pytest.mark.parametrize("length", [20, 60, 3_000, 60_000])
+def test_no_pattern_can_stop_the_server(expression: str, seconds: float, length: int) -> None:
+    run = compile_xpath(expression.replace("{}", "a" * min(length, 40_000)))
+    env = environment()
+
+    start = time.perf_counter()
+    try:
+        outcome: object = run.evaluate(env, env.root)
+    except XPathProblem as problem:
+        outcome = str(problem)
+
+    assert outcome is False or "too long" in str(outcome)
+    assert time.perf_counter() - start < seconds
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "result"),
+    [
+        ("^[+]?[0-9 ()-]{6,20}$", "+236 70 00 00 00", "true"),
+        ("^[0-9]{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]([0-9]{4}|[0-9]{6}|[0-9]{8}|[0-9]{10})$", "34NCG12345678", "true"),
+        ("[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+[.][A-Za-z]{2,}", "cimic@mission.example.org", "true"),
+        ("([0-9]+,)*[0-9]+", "1,22,333", "true"),
+        ("[A-Z]{3}", "XAF ", "false"),
+    ],
+)
+def test_patterns_that_forms_use_are_tried_as_usual(pattern: str, text: str, result: str) -> None:
+    env = environment()
+
+    assert to_string(compile_xpath(f"regex('{text}', '{pattern}')").evaluate(env, env.root)) == result
+
+
 def test_an_irrelevant_answer_counts_as_absent() -> None:
     env = environment()
     env.root.named("g")[0].relevant = False
