@@ -1,0 +1,134 @@
+"""The worker and the commands beside it, as real processes on both databases."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.models import PendingFact, Record
+from server.services import heartbeat, merging
+from server.services.identity import ROLES, Identity
+from tests.processes import REPOSITORY, RunningServer
+
+SYSTEM = Identity(actor_id=0, name="Test", type="user", role="admin", how="system", verbs=ROLES["admin"])
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def prepared(make_server: Callable[..., RunningServer]) -> RunningServer:
+    """A server's data directory and database, without its processes."""
+    return make_server().prepare()
+
+
+def write(session: Session, count: int) -> None:
+    """That many facilities, stored and not yet folded."""
+    for number in range(count):
+        data = {"fac_name": f"Clinic {number}", "geometry": f"{6 + number / 100} 17.4"}
+        merging.write_entity(session, SYSTEM, 1, "facilities", str(uuid.uuid4()), "create", data["fac_name"], data)
+    session.commit()
+
+
+def records(server: RunningServer) -> list[tuple[str, str, int]]:
+    with server.session() as session:
+        rows = session.execute(select(Record.id, Record.label, Record.version).order_by(Record.id))
+        return [(row[0], row[1], row[2]) for row in rows]
+
+
+def command(server: RunningServer, *words: str) -> subprocess.CompletedProcess[str]:
+    program = [str(Path(sys.executable).parent / "fieldpost"), *words]
+    return subprocess.run(program, env=server.environment(), cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+
+
+def start_worker(server: RunningServer) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "server.worker"], env=server.environment(), cwd=REPOSITORY)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_the_worker_folds_what_is_stored_and_stops_when_asked(prepared: RunningServer) -> None:
+    with prepared.session() as session:
+        write(session, 3)
+    worker = start_worker(prepared)
+
+    wait_until(lambda: len(records(prepared)) == 3)
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(timeout=PATIENCE) == 0
+    with prepared.session() as session:
+        assert heartbeat.is_alive(session)
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(prepared: RunningServer) -> None:
+    with prepared.session() as session:
+        write(session, 120)
+    for _ in range(3):
+        worker = start_worker(prepared)
+        wait_until(lambda before=len(records(prepared)): len(records(prepared)) > before or before == 120)  # type: ignore[misc]
+        worker.kill()
+        worker.wait(timeout=PATIENCE)
+
+    done = command(prepared, "drain")
+
+    found = records(prepared)
+    assert done.returncode == 0, done.stderr
+    assert (len(found), {version for _, _, version in found}) == (120, {1})
+    with prepared.session() as session:
+        assert session.scalar(select(func.count()).select_from(PendingFact)) == 0
+
+
+def test_drain_beside_a_worker_ends_with_everything_folded(prepared: RunningServer) -> None:
+    worker = start_worker(prepared)
+    with prepared.session() as session:
+        write(session, 60)
+
+    done = command(prepared, "drain")
+
+    worker.terminate()
+    assert worker.wait(timeout=PATIENCE) == 0
+    assert done.returncode == 0, done.stderr
+    assert len(records(prepared)) == 60
+
+
+def test_rebuild_gives_the_same_records(prepared: RunningServer) -> None:
+    with prepared.session() as session:
+        write(session, 20)
+    command(prepared, "drain")
+    before = records(prepared)
+
+    done = command(prepared, "rebuild")
+
+    assert (done.returncode, done.stdout) == (0, "rebuilt from: 20 facts\n")
+    assert records(prepared) == before
+
+
+def test_link_needs_no_database(tmp_path: Path, prepared: RunningServer) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"record_id,name\n{name}1,CS Gbade\n", encoding="utf-8")
+
+    done = command(prepared, "link", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "-o", str(tmp_path / "m.csv"))
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "m.csv").read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_link_says_which_table_is_faulty(tmp_path: Path, prepared: RunningServer) -> None:
+    (tmp_path / "a.csv").write_text("name\nCS Gbade\n", encoding="utf-8")
+
+    done = command(prepared, "link", str(tmp_path / "a.csv"), str(tmp_path / "a.csv"), "-o", str(tmp_path / "m.csv"))
+
+    assert done.returncode == 1
+    assert "has no column record_id" in done.stderr
