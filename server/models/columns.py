@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, DateTime, TypeDecorator
+from sqlalchemy import JSON, DateTime, Table, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 
@@ -34,3 +34,8 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
 
 
 Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def table_of(model: type[Any]) -> Table:
+    """The table behind a model class, for statements that by-pass the ORM."""
+    return cast(Table, model.__table__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from server.models import Actor, AppUser, LoginAttempt, LoginSession, Sector, User
@@ -37,11 +37,15 @@ def user_account(session: Session, actor_id: int) -> tuple[User, Actor] | None:
     return None if row is None else (row[0], row[1])
 
 
+# Built once: every request of every device asks this.
+_BY_TOKEN = (
+    select(AppUser, Actor).join(Actor, Actor.id == AppUser.actor_id).where(AppUser.token_sha256 == bindparam("token_sha256"))
+)
+
+
 def app_user_by_token(session: Session, token_sha256: str) -> tuple[AppUser, Actor] | None:
     """The app user that holds this token, revoked or not: the caller decides what a revoked one may."""
-    row = session.execute(
-        select(AppUser, Actor).join(Actor, Actor.id == AppUser.actor_id).where(AppUser.token_sha256 == token_sha256)
-    ).first()
+    row = session.execute(_BY_TOKEN, {"token_sha256": token_sha256}).first()
     return None if row is None else (row[0], row[1])
 
 

@@ -32,9 +32,13 @@ def all_settings(session: Session) -> dict[str, Any]:
     return {row.key: row.value for row in session.scalars(select(MissionSetting))}
 
 
+# Built once and read past the ORM: every stored report asks this.
+_SERVER_ID = select(MissionSetting.value).where(MissionSetting.key == "server_id")
+
+
 def server_id(session: Session) -> str:
     """This server's id (a UUID made by `init`, or now when there is none yet)."""
-    found = setting(session, "server_id")
+    found = session.connection().execute(_SERVER_ID).scalar() or setting(session, "server_id")
     if found is None:
         found = str(uuid.uuid4())
         put_setting(session, "server_id", found)

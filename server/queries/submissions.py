@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, exists, literal_column, or_, select
+from sqlalchemy import and_, bindparam, exists, insert, literal_column, or_, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from server.models import Assignment, Attachment, Blob, Event, Fact, Form, FormDuty, FormVersion, Post, Submission
+from server.models import Assignment, Attachment, Blob, Event, Fact, Form, FormDuty, FormVersion, Post, Project, Submission
+from server.models.columns import table_of
 
 # Literals and not parameters: only so can the planner see that the partial indexes hold the answer.
 _STORED = Submission.disposition == literal_column("'stored'")
@@ -28,6 +30,40 @@ class FormForIntake:
     fillable: bool
 
 
+# Built once: for the busiest path the building of a statement costs more than its execution.
+_DUTY = exists().where(
+    FormDuty.project_id == Form.project_id, FormDuty.xml_form_id == Form.xml_form_id,
+    Post.type == FormDuty.post_type, Post.id == bindparam("post_id"), Post.closed_at.is_(None),
+)
+_ASSIGNED = exists().where(
+    Assignment.actor_id == bindparam("actor_id"),
+    or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
+)
+_FORM_FOR_INTAKE = (
+    select(Form.id, Form.state, Form.current_version_id, FormVersion.id, or_(_DUTY, _ASSIGNED))
+    .outerjoin(
+        FormVersion,
+        and_(FormVersion.form_id == Form.id, FormVersion.version == bindparam("version"), FormVersion.published_at.is_not(None)),
+    )
+    .join(Project, and_(Project.id == Form.project_id, Project.deleted_at.is_(None)))
+    .where(Form.project_id == bindparam("project_id"), Form.xml_form_id == bindparam("xml_form_id"), Form.deleted_at.is_(None))
+)
+_SAME_FORM = and_(
+    Submission.project_id == bindparam("project_id"), Submission.xml_form_id == bindparam("xml_form_id"),
+    Submission.is_draft == bindparam("is_draft"),
+)
+_TRACES = union_all(
+    select(Submission.fact_id).where(
+        _STORED, _SAME_FORM, Submission.instance_id.in_([bindparam("instance_id"), bindparam("replaced")])
+    ),
+    select(Submission.fact_id).where(_QUARANTINED, _SAME_FORM, Submission.instance_id == bindparam("instance_id")),
+    select(Submission.fact_id).where(
+        _QUARANTINED, _SAME_FORM, Submission.deprecated_id.is_not(None), Submission.deprecated_id == bindparam("instance_id")
+    ),
+).limit(1)
+_INSERT_SUBMISSION = insert(table_of(Submission))
+
+
 def form_for_intake(
     session: Session, project_id: int, xml_form_id: str, version: str, actor_id: int | None, post_id: int | None
 ) -> FormForIntake | None:
@@ -35,23 +71,25 @@ def form_for_intake(
 
     The big columns of the version (XML, definition) are left where they are.
     """
-    duty = exists().where(
-        FormDuty.project_id == Form.project_id, FormDuty.xml_form_id == Form.xml_form_id,
-        Post.type == FormDuty.post_type, Post.id == post_id, Post.closed_at.is_(None),
-    )
-    assigned = exists().where(
-        Assignment.actor_id == actor_id,
-        or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
-    )
-    row = session.execute(
-        select(Form.id, Form.state, Form.current_version_id, FormVersion.id, or_(duty, assigned))
-        .outerjoin(
-            FormVersion,
-            and_(FormVersion.form_id == Form.id, FormVersion.version == version, FormVersion.published_at.is_not(None)),
-        )
-        .where(Form.project_id == project_id, Form.xml_form_id == xml_form_id, Form.deleted_at.is_(None))
-    ).first()
+    row = session.connection().execute(_FORM_FOR_INTAKE, {
+        "project_id": project_id, "xml_form_id": xml_form_id, "version": version, "actor_id": actor_id, "post_id": post_id,
+    }).first()
     return None if row is None else FormForIntake(row[0], row[1], row[2] is not None, row[3], bool(row[4]))
+
+
+def is_known(
+    session: Session, project_id: int, xml_form_id: str, instance_id: str, replaced: str | None, is_draft: bool
+) -> bool:
+    """Whether anything is stored or quarantined under these ids, or waits for this one. Nearly always not: one look-up."""
+    return session.connection().execute(_TRACES, {
+        "project_id": project_id, "xml_form_id": xml_form_id, "instance_id": instance_id, "replaced": replaced or instance_id,
+        "is_draft": is_draft,
+    }).first() is not None
+
+
+def add_submission(session: Session, values: dict[str, Any]) -> None:
+    """Writes the payload row of a submission; the keys are the table's columns, all of them."""
+    session.connection().execute(_INSERT_SUBMISSION, values)
 
 
 def ensure_blob(session: Session, *, sha256: str, md5: str, size: int, stored_at: dt.datetime) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -15,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from forms.submission import ParsedSubmission, SubmissionXmlError, derived_instance_id, expected_files, parse_submission
 from forms.xmlsafe import XmlRefused
-from server.models import Attachment, Fact, FormVersion, Submission
+from server.models import Attachment, FormVersion, Submission
 from server.problems import Problem
 from server.queries import submissions as queries
 from server.queries.mission import server_id
@@ -39,6 +41,7 @@ _REFUSALS = {
 # No 0/O and 1/I: a receipt is read out over a radio.
 _RECEIPT_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _ATTEMPTS = 8
+_writer = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +171,19 @@ def _as_problem(error: OperationalError) -> Exception:
 
 
 def _take(session: Session, arrival: _Arrival) -> Receipt:
-    verdict = _judge(session, arrival)
+    known = queries.is_known(
+        session, arrival.project_id, arrival.form_id, arrival.instance_id, arrival.parsed.deprecated_id, arrival.is_draft
+    )
+    verdict = _judge(session, arrival, known)
     if verdict.same is not None:
         return _repeat(session, arrival, verdict.same, verdict.version_id)
     if verdict.reason is not None and arrival.strict and verdict.reason in _REFUSALS:
         raise Problem(_REFUSALS[verdict.reason], version=arrival.version, expected=verdict.current)
+    return (_take_known(session, arrival, verdict) if known else None) or _store(session, arrival, verdict, known)
+
+
+def _take_known(session: Session, arrival: _Arrival, verdict: _Verdict) -> Receipt | None:
+    """What was sent before and quarantined: the same answer again, or stored now that the reason is gone."""
     for copy in queries.quarantined(session, arrival.project_id, arrival.form_id, arrival.instance_id, arrival.is_draft):
         if copy.canonical_hash != arrival.parsed.canonical_hash:
             continue
@@ -183,10 +194,10 @@ def _take(session: Session, arrival: _Arrival) -> Receipt:
             return _repeat(session, arrival, copy, verdict.version_id)
         # The reason is gone (the version was published since): the report is stored and the copy settled with it.
         return _settle(session, arrival, copy, verdict)
-    return _store(session, arrival, verdict)
+    return None
 
 
-def _judge(session: Session, arrival: _Arrival) -> _Verdict:
+def _judge(session: Session, arrival: _Arrival, known: bool) -> _Verdict:
     identity, draft = arrival.sender.identity, arrival.draft
     version_id = draft.id if draft is not None else None
     reason: str | None = None
@@ -201,6 +212,9 @@ def _judge(session: Session, arrival: _Arrival) -> _Verdict:
             raise Problem("not_allowed")
         version_id = form.version_id
         reason = "form_closed" if form.state == "closed" else "unknown_version" if version_id is None else None
+    if not known:
+        reason = reason or _held(arrival.parsed) or ("unknown_deprecated" if arrival.parsed.deprecated_id else None)
+        return _Verdict(arrival.instance_id, reason=reason, version_id=version_id)
     return replace(_place(session, arrival, reason), version_id=version_id)
 
 
@@ -243,30 +257,46 @@ def _held(parsed: ParsedSubmission) -> str | None:
     return None
 
 
-def _store(session: Session, arrival: _Arrival, verdict: _Verdict) -> Receipt:
-    identity, sender = arrival.sender.identity, arrival.sender
+def _store(session: Session, arrival: _Arrival, verdict: _Verdict, known: bool) -> Receipt:
+    identity, sender, parsed = arrival.sender.identity, arrival.sender, arrival.parsed
     origin = server_id(session)
     xml_sha256 = hashlib.sha256(arrival.upload.xml).hexdigest()
-    fact = journal.append(
-        session, kind="submission", payload_sha256=xml_sha256, server_id=origin,
-        actor_id=identity.actor_id if identity else None, actor_name=identity.name if identity else None,
-    )
-    row = Submission(
-        fact_id=fact.id, project_id=arrival.project_id, xml_form_id=arrival.form_id, form_version=arrival.version,
-        is_draft=arrival.is_draft, instance_id=arrival.instance_id, root_instance_id=verdict.root,
-        deprecated_id=arrival.parsed.deprecated_id, instance_name=arrival.parsed.instance_name,
-        canonical_hash=arrival.parsed.canonical_hash, xml=pack(arrival.upload.xml), xml_sha256=xml_sha256,
-        encrypted=arrival.parsed.encrypted, disposition="quarantined" if verdict.reason else "stored", reason=verdict.reason,
-        receipt=_new_receipt(), channel=sender.channel, submitter_id=identity.actor_id if identity else None,
-        post_id=arrival.post_id, device_id=sender.device_id, user_agent=sender.user_agent,
-    )
-    session.add(row)
-    _add_files(session, arrival, row, fact, verdict.version_id)
-    if verdict.reason is None:
-        quarantine.take_up(session, row)
-    receipt = _receipt(row, created=True)
-    session.commit()
+    # Before the first write: a file is made durable and a report packed without holding SQLite's only writer.
+    files, packed = [file.writer.commit() for file in arrival.upload.files], pack(arrival.upload.xml)
+    actor_id, actor_name = (identity.actor_id, identity.name) if identity else (None, None)
+    with _one_writer(session):
+        fact_id = journal.append_quickly(
+            session, kind="submission", payload_sha256=xml_sha256, server_id=origin, actor_id=actor_id, actor_name=actor_name,
+        )
+        receipt = Receipt(
+            _new_receipt(), verdict.reason is None, True, verdict.reason, fact_id, arrival.instance_id, verdict.root,
+            arrival.form_id,
+        )
+        queries.add_submission(session, {
+            "fact_id": fact_id, "project_id": arrival.project_id, "xml_form_id": arrival.form_id, "form_version": arrival.version,
+            "is_draft": arrival.is_draft, "instance_id": arrival.instance_id, "root_instance_id": verdict.root,
+            "deprecated_id": parsed.deprecated_id, "instance_name": parsed.instance_name,
+            "canonical_hash": parsed.canonical_hash, "xml": packed, "xml_sha256": xml_sha256,
+            "encrypted": parsed.encrypted, "disposition": "stored" if receipt.stored else "quarantined",
+            "reason": verdict.reason, "receipt": receipt.number, "channel": sender.channel, "submitter_id": actor_id,
+            "post_id": arrival.post_id, "device_id": sender.device_id, "user_agent": sender.user_agent,
+        })
+        if files:
+            _add_files(session, arrival, fact_id, origin, verdict.version_id)
+        if known and receipt.stored:
+            quarantine.take_up(session, session.get_one(Submission, fact_id))
+        session.commit()
     return receipt
+
+
+@contextmanager
+def _one_writer(session: Session) -> Iterator[None]:
+    """Lets one thread of this process write to SQLite at a time: queueing here is fair, SQLite's own waiting is not."""
+    if session.get_bind().dialect.name == "sqlite":
+        with _writer:
+            yield
+    else:
+        yield
 
 
 def _settle(session: Session, arrival: _Arrival, copy: Submission, verdict: _Verdict) -> Receipt:
@@ -283,30 +313,32 @@ def _repeat(session: Session, arrival: _Arrival, row: Submission, version_id: in
         known = {each.name: each.blob_sha256 for each in queries.attachments(session, [row.fact_id])}
         fresh = [file for file in arrival.upload.files if known.get(file.name) != file.writer.sha256]
         if fresh:
-            fact = session.get_one(Fact, row.fact_id)
-            _add_files(session, replace(arrival, upload=Upload(arrival.upload.xml, fresh)), row, fact, version_id)
-            session.commit()
+            for file in fresh:
+                file.writer.commit()
+            with _one_writer(session):
+                only_fresh = replace(arrival, upload=Upload(arrival.upload.xml, fresh))
+                _add_files(session, only_fresh, row.fact_id, server_id(session), version_id)
+                session.commit()
     return receipt
 
 
-def _add_files(session: Session, arrival: _Arrival, row: Submission, fact: Fact, version_id: int | None) -> None:
-    if not arrival.upload.files:
-        return
+def _add_files(session: Session, arrival: _Arrival, submission_fact_id: int, origin: str, version_id: int | None) -> None:
+    """Records the files of a report; their bytes are durable already."""
     identity = arrival.sender.identity
     definition = definition_by_version_id(session, version_id)
     expected = None if definition is None else set(expected_files(arrival.parsed, definition))
-    session.flush()
     for file in arrival.upload.files:
         stored = file.writer.commit()
         blobs.record(session, stored)
-        arrived = journal.append(
-            session, kind="attachment", payload_sha256=stored.sha256, server_id=fact.server_id,
+        fact_id = journal.append_quickly(
+            session, kind="attachment", payload_sha256=stored.sha256, server_id=origin,
             actor_id=identity.actor_id if identity else None, actor_name=identity.name if identity else None,
         )
         session.add(Attachment(
-            fact_id=arrived.id, submission_fact_id=row.fact_id, name=file.name, blob_sha256=stored.sha256,
+            fact_id=fact_id, submission_fact_id=submission_fact_id, name=file.name, blob_sha256=stored.sha256,
             content_type=file.content_type, expected=expected is None or file.name in expected,
         ))
+    session.flush()
 
 
 def add_file(
@@ -317,11 +349,10 @@ def add_file(
     sender = Sender(identity, channel="rest")
     with Upload(b"") as upload:
         upload.add(store, name, data, content_type)
-        fact = session.get_one(Fact, row.fact_id)
         parsed = parse_submission(xml_of(row))
         arrival = _Arrival(row.project_id, parsed, upload, sender, row.instance_id, False, None)
         form = queries.form_for_intake(session, row.project_id, row.xml_form_id, row.form_version, None, None)
-        _add_files(session, arrival, row, fact, form.version_id if form else None)
+        _add_files(session, arrival, row.fact_id, server_id(session), form.version_id if form else None)
 
 
 def _receipt(row: Submission, created: bool) -> Receipt:
