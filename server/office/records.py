@@ -7,23 +7,32 @@ import datetime as dt
 import mgrs
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from server.extensions import db
 from server.gate import allow, identity
 from server.models import Record
-from server.office.layout import back_to, language, zone
+from server.office.layout import ago, back_to, language, zone
 from server.problems import Problem
 from server.queries import review as review_queries
 from server.services import dossiers, entries, folding, merging, registers, releases, review
 from server.services.identity import Verb
+from server.services.journal import now
 
 blueprint = Blueprint("records", __name__)
 
 
 def _session() -> Session:
     return db.session()
+
+
+@blueprint.app_template_filter("since")
+def since(instant: dt.datetime) -> str:
+    """How long ago something was confirmed: in days while that says something, in months after that."""
+    days = max(0, (now() - instant).days)
+    return str(ngettext("%(num)s day", "%(num)s days", days)) if days < 120 else ago(instant)
 
 
 @blueprint.app_template_filter("grid")
@@ -50,7 +59,7 @@ def show(name: str, record_id: str) -> str | BaseResponse:
         tasks=review_queries.tasks_about(session, who.scope, name, record.id), rule_label=rule_label,
         releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
         state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
-        release=releases.draft(session, who, record),
+        release=releases.draft(session, who, record), pinning=rules.properties.get(request.args.get("pin", "")),
     )
 
 

@@ -156,7 +156,7 @@ def bulk(name: str) -> str:
     filters = registers.filters(rules, asked)
     shown = releases.bulk(session, who, name, filters, audience)
     every = [*shown.now, *shown.proposed]
-    leaving = list(dict.fromkeys(key for one in every for key in one.leaving[audience].data))
+    leaving = list(dict.fromkeys(key for one in every for key in one.leaving[audience].data if key != rules.label_property))
     return render_template(
         "releases/bulk.html", rules=rules, label=rules.label(language()), shown=shown, sample=every[:SAMPLE], leaving=leaving,
         audience=audience, words=registers.Words(session, rules, language(), guarded=False), filters=filters,

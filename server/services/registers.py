@@ -146,12 +146,12 @@ def columns(rules: Register) -> list[str]:
 
 
 def filterable(rules: Register) -> list[str]:
-    """The select properties that a list can be narrowed by: group, type and state first, four at most."""
+    """The select properties that a list can be narrowed by: group, type and state first, three at most."""
     state, match = state_property(rules), rules.matching
     keys = (match.group, match.type) if match else ()
     first = [name for name in (*keys, state.name if state else None) if name]
     more = [prop.name for prop in rules.properties.values() if prop.type == "select_one" and prop.name not in first]
-    return [*first, *more][:4]
+    return [*first, *more][:3]
 
 
 def filters(rules: Register, asked: Mapping[str, str]) -> records.Filters:

@@ -70,7 +70,7 @@ function pointLayer(points: VectorSource, clustered: boolean): VectorLayer<Vecto
       const inside = members(feature);
       if (inside.length > 1) return clusterStyle(inside.length);
       const one = inside[0];
-      return one ? pointStyle(String(one.get("state") ?? "plain"), String(one.get("title") ?? ""), resolution < NAMED_BELOW || !clustered) : [];
+      return one ? pointStyle(String(one.get("state") ?? "plain"), String(one.get("title") ?? ""), clustered && resolution < NAMED_BELOW) : [];
     },
   });
 }

@@ -2,7 +2,6 @@
 import htmx from "htmx.org";
 import "./office.css";
 import { installKeys } from "./keys";
-import { installPins } from "./pin";
 
 declare global {
   interface Window {
@@ -39,7 +38,6 @@ function maps(root: ParentNode): void {
 }
 
 installKeys(document);
-installPins(document);
 htmx.onLoad((element) => maps(element as HTMLElement));
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => maps(document));
 else maps(document);
