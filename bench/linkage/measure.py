@@ -17,12 +17,7 @@ def clustered(ids: Sequence[str], scores: PairScores, cut: float) -> dict[str, s
     home = {node: part[0] for part in parts for node in part}
     for pair, score in scores.items():
         edges.setdefault(home[pair[0]], {})[pair] = score
-    return {
-        member: members[0]
-        for part in parts
-        for members in cluster(part, edges.get(part[0], {}), cut)
-        for member in members
-    }
+    return {member: members[0] for part in parts for members in cluster(part, edges.get(part[0], {}), cut) for member in members}
 
 
 def _pairs(counts: Mapping[object, int]) -> int:

@@ -128,7 +128,11 @@ def _type(rng: random.Random, source: Source, thing: Thing) -> str:
 
 def _group(kind: str) -> tuple[str, ...]:
     """The kinds that reporters take for one another; a school's level is mostly right."""
-    groups = (("health_centre", "health_post", "health_post", "clinic", "hospital"), ("primary", "primary", "secondary"), ("water",))
+    groups = (
+        ("health_centre", "health_post", "health_post", "clinic", "hospital"),
+        ("primary", "primary", "secondary"),
+        ("water",),
+    )
     return next(group for group in groups if kind in group)
 
 

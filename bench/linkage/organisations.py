@@ -8,8 +8,30 @@ from bench.linkage.noise import Row
 from bench.linkage.worlds import word
 
 # (English, French) of the parts that names of agencies are made of.
-FORMS = (("Association", "Association"), ("Foundation", "Fondation"), ("Organisation", "Organisation"), ("Committee", "Comité"), ("Network", "Réseau"), ("Council", "Conseil"), ("Union", "Union"), ("Agency", "Agence"))
-TOPICS = (("Health", "Santé"), ("Education", "Éducation"), ("Water", "Eau"), ("Development", "Développement"), ("Relief", "Secours"), ("Women", "Femmes"), ("Youth", "Jeunes"), ("Children", "Enfants"), ("Peace", "Paix"), ("Agriculture", "Agriculture"), ("Refugees", "Réfugiés"), ("Solidarity", "Solidarité"))
+FORMS = (
+    ("Association", "Association"),
+    ("Foundation", "Fondation"),
+    ("Organisation", "Organisation"),
+    ("Committee", "Comité"),
+    ("Network", "Réseau"),
+    ("Council", "Conseil"),
+    ("Union", "Union"),
+    ("Agency", "Agence"),
+)
+TOPICS = (
+    ("Health", "Santé"),
+    ("Education", "Éducation"),
+    ("Water", "Eau"),
+    ("Development", "Développement"),
+    ("Relief", "Secours"),
+    ("Women", "Femmes"),
+    ("Youth", "Jeunes"),
+    ("Children", "Enfants"),
+    ("Peace", "Paix"),
+    ("Agriculture", "Agriculture"),
+    ("Refugees", "Réfugiés"),
+    ("Solidarity", "Solidarité"),
+)
 MIDDLES = (("for", "pour"), ("of", "de"))
 TYPES = ("437", "441", "447", "504", "435")
 
@@ -37,7 +59,12 @@ def rows_of(seed: int, size: int) -> tuple[list[Row], dict[str, str]]:
 
 
 def _name(
-    rng: random.Random, form: tuple[str, str], topics: list[tuple[str, str]], middle: tuple[str, str], stem: str, place: str | None
+    rng: random.Random,
+    form: tuple[str, str],
+    topics: list[tuple[str, str]],
+    middle: tuple[str, str],
+    stem: str,
+    place: str | None,
 ) -> str:
     french = rng.random() < 0.3
     words = [stem, form[french], middle[french], *(topic[french] for topic in topics)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.linkage.measure import PairScores, best_cut, bcubed, pairwise
+from bench.linkage.measure import PairScores, bcubed, best_cut, pairwise
 from bench.linkage.noise import rows_of
 from bench.linkage.organisations import rows_of as organisation_rows_of
 from bench.linkage.worlds import make_world
@@ -121,9 +121,7 @@ def main() -> None:
     second = fit_second(made, bias, weights)
     scores = [among_neighbours(scored(each, bias, weights), second) for each in held]
     cut = best_cut([(s, each.truth) for s, each in zip(scores, held, strict=True)])
-    figures = [
-        (pairwise(each.truth, s, cut), bcubed(each.truth, s, cut)) for s, each in zip(scores, held, strict=True)
-    ]
+    figures = [(pairwise(each.truth, s, cut), bcubed(each.truth, s, cut)) for s, each in zip(scores, held, strict=True)]
     f1, b3 = (sum(values) / len(figures) for values in zip(*figures, strict=True))
     print(f"{arguments.register}: held-out countries {len(held)}, cut {cut:.2f}, pairwise F1 {f1:.3f}, B-cubed F1 {b3:.3f}")
     if arguments.write:

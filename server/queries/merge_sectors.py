@@ -21,9 +21,7 @@ class Sectors:
         self._units = {code: sector for code, sector in session.execute(select(Unit.code, Unit.sector_id))}
         self._posts = {post: sector for post, sector in session.execute(select(Post.id, Post.sector_id))}
 
-    def of(
-        self, record: Record, states: Mapping[str, EntityState], register: Register | None
-    ) -> tuple[str | None, int | None]:
+    def of(self, record: Record, states: Mapping[str, EntityState], register: Register | None) -> tuple[str | None, int | None]:
         """(area code, sector id) of a record; the code at most 40 characters, as the mission's areas have."""
         keys = [p.name for p in register.properties.values() if p.type == "area"] if register else ["adm2_pcode"]
         code = next((record.data[key][:40] for key in keys if record.data.get(key)), None)

@@ -112,9 +112,7 @@ class SqlMergeStore:
     def entities_of(self, observation_ids: Collection[str]) -> dict[str, EntityKey]:
         found: dict[str, EntityKey] = {}
         for part in chunks(observation_ids):
-            query = select(
-                ObservationRow.id, ObservationRow.project_id, ObservationRow.dataset, ObservationRow.entity_id
-            )
+            query = select(ObservationRow.id, ObservationRow.project_id, ObservationRow.dataset, ObservationRow.entity_id)
             for row in self.session.execute(query.where(ObservationRow.id.in_(part))):
                 found[row[0]] = (rows.list_key(row[1], row[2]), row[3])
         return found
@@ -154,9 +152,7 @@ class SqlMergeStore:
     def put_faces(self, register: str, faces: Mapping[str, tuple[Face | None, Iterable[str]]]) -> None:
         project_id, dataset = rows.split_key(register)
         for part in chunks(faces):
-            self.session.execute(
-                delete(BlockingKey).where(_in_list(BlockingKey, register), BlockingKey.entity_id.in_(part))
-            )
+            self.session.execute(delete(BlockingKey).where(_in_list(BlockingKey, register), BlockingKey.entity_id.in_(part)))
         new = [
             {"dataset": dataset, "project_id": project_id, "key": key, "entity_id": entity}
             for entity, (face, keys) in faces.items()
@@ -234,9 +230,7 @@ class SqlMergeStore:
             either = or_(ReviewTask.a_record.in_(part), ReviewTask.b_record.in_(part))
             self.session.execute(delete(ReviewTask).where(_in_list(ReviewTask, register), either))
         sectors = {record.id: self.sectors.of(record, states, self.registers.get(register)) for record in records}
-        entities = [
-            rows.entity_row(states[entity], record, kept.get(entity)) for record in records for entity in record.entities
-        ]
+        entities = [rows.entity_row(states[entity], record, kept.get(entity)) for record in records for entity in record.entities]
         self._insert(Entity, entities)
         self._insert(RecordRow, [rows.record_row(record, *sectors[record.id]) for record in records])
         self._insert(ReviewTask, [rows.task_row(task, sectors.get(task.a_record, (None, None))[1]) for task in tasks])
@@ -277,9 +271,7 @@ class SqlMergeStore:
                 changed,
             )
 
-    def _mark_verdicts(
-        self, register: str, states: Mapping[str, EntityState], verdicts: Mapping[tuple[str, str], str]
-    ) -> None:
+    def _mark_verdicts(self, register: str, states: Mapping[str, EntityState], verdicts: Mapping[tuple[str, str], str]) -> None:
         for part in chunks(states):
             self.session.execute(
                 update(CandidatePair)

@@ -28,8 +28,8 @@ from server.services.identity import Identity
 from server.services.summaries import zone_of
 from sync.merge import observations
 from sync.merge.engine import Engine
-from sync.merge.facts import Fact as MergeFact
 from sync.merge.facts import Action, Report, Verdict
+from sync.merge.facts import Fact as MergeFact
 from sync.merge.observations import Answers, ReportContext
 from sync.registers import Register, load_registers
 

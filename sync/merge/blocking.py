@@ -16,7 +16,7 @@ _MAX_KEY = 80
 
 
 def name_keys(face: Face) -> frozenset[str]:
-    """Keys of every name: whole sound, whole skeleton, and the sounds in alphabetical order."""
+    """Keys of every name: whole sound, whole skeleton, the sounds in alphabetical order, the acronym."""
     keys: set[str] = set()
     for name in face.names:
         if len(name.sound) >= 2:
@@ -25,6 +25,10 @@ def name_keys(face: Face) -> frozenset[str]:
             keys.add("s:" + name.skeleton)
         if len(name.sounds) > 1:
             keys.add("w:" + "".join(sorted(name.sounds)))
+        # An acronym meets the name it stands for.
+        short = name.tokens[0] if len(name.tokens) == 1 and 3 <= len(name.tokens[0]) <= 7 else name.initials
+        if len(short) >= 3:
+            keys.add("a:" + short)
     return frozenset(key[:_MAX_KEY] for key in keys)
 
 

@@ -104,12 +104,8 @@ class _Builder:
         clash: tuple[str, ...] = ()
         if base.number != current.number:
             changed = {k for k, text in current.data.items() if base.data.get(k, "") != text}
-            clash = tuple(
-                sorted(
-                    k for k in operation.data if k in changed and operation.data[k] != current.data.get(k, "")
-                )
-            )
-            label_clash = operation.label and current.label != base.label and operation.label != current.label
+            clash = tuple(sorted(k for k in operation.data if k in changed and operation.data[k] != current.data.get(k, "")))
+            label_clash = operation.label and current.label not in (base.label, operation.label)
             conflict = "hard" if clash or label_clash else "soft"
         data = {**current.data, **operation.data}
         branch_base = operation.base_version if operation.branch_id else None
@@ -123,7 +119,7 @@ class _Builder:
                 branch_base,
                 conflict,
                 clash,
-            )  # fmt: skip
+            )
         )
 
 
@@ -139,9 +135,7 @@ def build_chain(operations: Iterable[Observation], *, lenient: bool) -> Chain:
             builder.problems[operation.id] = operation.problem
         else:
             usable.append(operation)
-    starts = [op for op in usable if op.action == "create"] or [op for op in usable if op.action == "both"][
-        :1
-    ]
+    starts = [op for op in usable if op.action == "create"] or [op for op in usable if op.action == "both"][:1]
     for operation in starts:
         builder.create(operation)
     started = {op.id for op in starts}

@@ -108,9 +108,7 @@ class Engine:
     def _states(self, register: Register, entity_ids: Iterable[str]) -> dict[str, EntityState]:
         found = self.store.observations(register.name, sorted(entity_ids))
         return {
-            entity: EntityState(
-                entity, register.name, build_chain(operations, lenient=not register.plain), tuple(operations)
-            )
+            entity: EntityState(entity, register.name, build_chain(operations, lenient=not register.plain), tuple(operations))
             for entity, operations in found.items()
         }
 
@@ -148,11 +146,7 @@ class Engine:
         return whole
 
     def _judged_with(self, register: Register, entity_ids: set[str]) -> set[str]:
-        own = [
-            o.id
-            for found in self.store.observations(register.name, sorted(entity_ids)).values()
-            for o in found
-        ]
+        own = [o.id for found in self.store.observations(register.name, sorted(entity_ids)).values() for o in found]
         named = {side for j in self.store.judgements(own) for side in (j.a, j.b)}
         keys = self.store.entities_of(sorted(named)).values()
         return {entity for name, entity in keys if name == register.name}

@@ -90,12 +90,7 @@ def face_of(entity_id: str, observations: Sequence[Observation], register: Regis
     if matching is None:
         return None
     latest = sorted(observations, key=lambda o: (o.observed_at, o.clock, o.id), reverse=True)
-    texts = [
-        s.value
-        for key in (*matching.names, *matching.aliases)
-        for o in latest
-        if (s := o.statements.get(key))
-    ]
+    texts = [s.value for key in (*matching.names, *matching.aliases) for o in latest if (s := o.statements.get(key))]
     names = named(texts, matching.words)
     if not names:
         return None

@@ -43,9 +43,7 @@ def likeness(a: Name, b: Name) -> float:
         return 1.0
     if a.sound == b.sound or a.core_text.replace(" ", "") == b.core_text.replace(" ", ""):
         return 0.97
-    whole = 0.5 * JaroWinkler.similarity(a.sound, b.sound) + 0.5 * Levenshtein.normalized_similarity(
-        a.sound, b.sound
-    )
+    whole = 0.5 * JaroWinkler.similarity(a.sound, b.sound) + 0.5 * Levenshtein.normalized_similarity(a.sound, b.sound)
     return min(0.96, max(whole, _by_token(a.sounds, b.sounds)))
 
 
@@ -120,6 +118,12 @@ def _set_levels(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None
     return prefix + ("_same" if a & b else "_clash")
 
 
+def _acronym(a: Face, b: Face) -> bool:
+    """Whether one is called by the initials of the other."""
+    return any(x.initials == y.tokens[0] or y.initials == x.tokens[0] for x in a.names for y in b.names if x.tokens and y.tokens
+               and 1 in (len(x.tokens), len(y.tokens)) and len(x.tokens) != len(y.tokens))  # fmt: skip
+
+
 def _two(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None:
     """Names the two kinds when each side says one and they differ: primary and secondary are worlds apart."""
     if len(a) != 1 or len(b) != 1 or a == b:
@@ -188,6 +192,7 @@ def compare(a: Face, b: Face, words: str) -> Comparison:
         "short_name" if min(len(name_a.sound), len(name_b.sound)) <= 4 else None,
         "swapped" if swapped else None,
         _inside(name_a, name_b),
+        "acronym" if _acronym(a, b) else None,
         *_area_levels(a, b),
     ]
     excluded = kind == "group_clash"
@@ -220,5 +225,6 @@ _LEVEL_WORDS = {
     "code_differs": ("codes differ", "codes différents"),
     "area1_differs": ("other region", "autre région"),
     "area2_differs": ("other district", "autre district"),
+    "acronym": ("one is the other's initials", "l'un est le sigle de l'autre"),
     "swapped": ("latitude and longitude look swapped", "latitude et longitude semblent inversées"),
 }

@@ -64,9 +64,7 @@ class Golden:
 def _order(said: Said, register: Register) -> tuple[Any, ...]:
     """Sorts statements from weakest to strongest: latest observed, most trusted source, better accuracy, then id."""
     observation = said.observation
-    trust = (
-        register.trust.index(observation.role) if observation.role in register.trust else len(register.trust)
-    )
+    trust = register.trust.index(observation.role) if observation.role in register.trust else len(register.trust)
     accuracy = observation.position.accuracy_m if observation.position else None
     return (
         observation.observed_at,
@@ -85,10 +83,7 @@ def _latest(said: Sequence[Said], register: Register) -> tuple[Said, str]:
         return best, "latest"
     best_seen = max(seen, key=lambda s: _order(s, register))
     window = dt.timedelta(days=register.told_days)
-    if (
-        best.statement.seen is False
-        and best.observation.observed_at - best_seen.observation.observed_at <= window
-    ):
+    if best.statement.seen is False and best.observation.observed_at - best_seen.observation.observed_at <= window:
         return best_seen, "seen_over_told"
     return best, "latest"
 
@@ -110,9 +105,7 @@ def _service(said: Sequence[Said], prop: Property, register: Register) -> tuple[
     return current, "service" if waiting else "latest", waiting
 
 
-def _place(
-    said: Sequence[Said], prop: Property, choices: Mapping[str, Choice]
-) -> tuple[Said, str, tuple[Proposal, ...]]:
+def _place(said: Sequence[Said], prop: Property, choices: Mapping[str, Choice]) -> tuple[Said, str, tuple[Proposal, ...]]:
     """The position last accepted by an officer, else the first that was stated for the record's own thing.
 
     A reading more than `moved_m` away from it that no officer has answered, and newer than it, is a proposal.
@@ -176,9 +169,7 @@ def survive(
     proposals: list[Proposal] = []
     unconfirmed: dict[str, Said] = {}
     for prop in register.properties.values():
-        said = _usable(
-            [Said(o, o.statements[prop.name]) for o in observations if prop.name in o.statements], prop
-        )
+        said = _usable([Said(o, o.statements[prop.name]) for o in observations if prop.name in o.statements], prop)
         pin = _pinned([p for p in pins if p.property == prop.name], said)
         answers = {c.observation: c for c in sorted(choices, key=lambda c: c.rank) if c.property == prop.name}
         if said:
@@ -210,14 +201,10 @@ def _by_rule(
     return Surviving(_value(prop, current.statement), rule, current), proposals, waiting
 
 
-def _aliases(
-    observations: Sequence[Observation], register: Register, values: Mapping[str, Surviving]
-) -> tuple[str, ...]:
+def _aliases(observations: Sequence[Observation], register: Register, values: Mapping[str, Surviving]) -> tuple[str, ...]:
     """Every name that was ever stated, except the one in force, sorted."""
     name = register.label_property
     keys = [name, *(register.matching.aliases if register.matching else ())]
-    stated = {
-        o.statements[key].value.strip() for key in keys if key for o in observations if key in o.statements
-    }
+    stated = {o.statements[key].value.strip() for key in keys if key for o in observations if key in o.statements}
     current = values[name].value if name is not None and name in values else None
     return tuple(sorted(text for text in stated if text and text != current))

@@ -43,8 +43,7 @@ def standing(events: Iterable[EventFact], retractions: Iterable[Retraction]) -> 
     def stands(event: EventFact) -> bool:
         against = by_target.get(event.id, ())
         return not any(
-            r.authority >= event.authority and (r.clock, r.id) > (event.clock, event.id) and stands(r)
-            for r in against
+            r.authority >= event.authority and (r.clock, r.id) > (event.clock, event.id) and stands(r) for r in against
         )
 
     return [event for event in events if stands(event)]

@@ -80,9 +80,7 @@ def without_shared_positions(faces: Sequence[Face]) -> list[Face]:
             names[(face.position.lat, face.position.lon)].add(face.names[0].sound)
     shared = {place for place, found in names.items() if len(found) >= 3}
     return [
-        replace(face, position=None)
-        if face.position and (face.position.lat, face.position.lon) in shared
-        else face
+        replace(face, position=None) if face.position and (face.position.lat, face.position.lon) in shared else face
         for face in faces
     ]
 
@@ -93,9 +91,7 @@ def candidate_pairs(faces: Sequence[Face]) -> set[Pair]:
     for face in faces:
         for key in _keys(face):
             blocks[key].append(face.id)
-    found = {
-        pair_of(a, b) for ids in blocks.values() if len(ids) <= MAX_BLOCK for a, b in combinations(ids, 2)
-    }
+    found = {pair_of(a, b) for ids in blocks.values() if len(ids) <= MAX_BLOCK for a, b in combinations(ids, 2)}
     return found | _neighbours(faces)
 
 
@@ -163,6 +159,4 @@ def _by_worth(pairs: Sequence[Match], clusters: Mapping[str, str]) -> list[Match
     best: dict[Pair, Match] = {}
     for pair in sorted(pairs, key=lambda m: (-m.score, m.a, m.b)):
         best.setdefault(pair_of(clusters[pair.a], clusters[pair.b]), pair)
-    return sorted(
-        best.values(), key=lambda m: (-m.score * sizes[clusters[m.a]] * sizes[clusters[m.b]], m.a, m.b)
-    )
+    return sorted(best.values(), key=lambda m: (-m.score * sizes[clusters[m.a]] * sizes[clusters[m.b]], m.a, m.b))

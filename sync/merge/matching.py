@@ -31,7 +31,8 @@ class ModelError(ValueError):
 class Model:
     """Frozen weights. A feature without a weight counts nothing.
 
-    `second` weighs a pair's neighbourhood in batches. `link_from` and `review_from` are where `fieldpost link` cuts; the live server cuts where the register file says.
+    `second` weighs a pair's neighbourhood in batches. `link_from` and `review_from` are where `fieldpost link` cuts;
+    the live server cuts where the register file says.
     """
 
     version: str
@@ -142,15 +143,9 @@ def reason(features: Mapping[str, Any], language: str) -> str:
     """
     french = language.startswith("fr")
     words = levels_in_words()
-    parts = [
-        words[level][french]
-        for level in ("type_same", "type_near", "type_differs")
-        if level in features["levels"]
-    ]
+    parts = [words[level][french] for level in ("type_same", "type_near", "type_differs") if level in features["levels"]]
     parts.append(_distance_words(features["distance_m"], french))
-    parts.append(
-        f"{'noms semblables à' if french else 'names'} {features['likeness']:.2f}{'' if french else ' alike'}"
-    )
+    parts.append(f"{'noms semblables à' if french else 'names'} {features['likeness']:.2f}{'' if french else ' alike'}")
     parts += [words[x][french] for x in features["levels"] if x in words and not x.startswith("type_")]
     if features.get("same_unit") is not None:
         known = ("same unit", "même unité") if features["same_unit"] else ("other unit", "autre unité")

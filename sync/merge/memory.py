@@ -69,9 +69,7 @@ class MemoryStore:
 
     def judgements(self, observation_ids: Collection[str]) -> list[Judgement]:
         wanted = set(observation_ids)
-        return [
-            e for e in self.events.values() if isinstance(e, Judgement) and (e.a in wanted or e.b in wanted)
-        ]
+        return [e for e in self.events.values() if isinstance(e, Judgement) and (e.a in wanted or e.b in wanted)]
 
     def entity_events(self, register: str, entity_ids: Collection[str]) -> list[EventFact]:
         wanted = set(entity_ids)
@@ -85,11 +83,7 @@ class MemoryStore:
         found: dict[str, Retraction] = {}
         wanted = set(event_ids)
         while wanted:
-            new = [
-                e
-                for e in self.events.values()
-                if isinstance(e, Retraction) and e.target in wanted and e.id not in found
-            ]
+            new = [e for e in self.events.values() if isinstance(e, Retraction) and e.target in wanted and e.id not in found]
             found |= {e.id: e for e in new}
             wanted = {e.id for e in new}
         return list(found.values())
@@ -107,9 +101,7 @@ class MemoryStore:
                     self._index.setdefault((register, key), set()).add(entity_id)
 
     def faces_with_keys(self, register: str, keys: Collection[str]) -> dict[str, list[Face]]:
-        return {
-            k: [self._faces[(register, e)] for e in sorted(self._index.get((register, k), ()))] for k in keys
-        }
+        return {k: [self._faces[(register, e)] for e in sorted(self._index.get((register, k), ()))] for k in keys}
 
     def matches(self, register: str, entity_ids: Collection[str]) -> list[Match]:
         found = {(m.a, m.b): m for e in entity_ids for m in self._matches.get((register, e), {}).values()}
@@ -142,11 +134,7 @@ class MemoryStore:
             self.records.pop((register, entity_id), None)
             self._home.pop((register, entity_id), None)
             self.states[(register, entity_id)] = state
-        gone = [
-            t
-            for t in self.tasks.values()
-            if t.register == register and (t.a_record in states or t.b_record in states)
-        ]
+        gone = [t for t in self.tasks.values() if t.register == register and (t.a_record in states or t.b_record in states)]
         for task in gone:
             del self.tasks[task.id]
         for record in records:

@@ -16,13 +16,52 @@ from importlib import resources
 _ARABIC = dict(
     zip(
         "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةآأإؤئءپچگژ",
-        "a b t th j h kh d dh r z s sh s d t z a gh f g k l m n h w i a a a a i u i  p ch g zh".split(" "),
+        [
+            "a",
+            "b",
+            "t",
+            "th",
+            "j",
+            "h",
+            "kh",
+            "d",
+            "dh",
+            "r",
+            "z",
+            "s",
+            "sh",
+            "s",
+            "d",
+            "t",
+            "z",
+            "a",
+            "gh",
+            "f",
+            "g",
+            "k",
+            "l",
+            "m",
+            "n",
+            "h",
+            "w",
+            "i",
+            "a",
+            "a",
+            "a",
+            "a",
+            "i",
+            "u",
+            "i",
+            "",
+            "p",
+            "ch",
+            "g",
+            "zh",
+        ],
         strict=True,
     )
 )
-_LETTERS = str.maketrans(
-    {"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ð": "d", "þ": "th"}
-)
+_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ð": "d", "þ": "th"})
 _INITIALS = re.compile(r"\b(?:\w\.\s?){2,}\w?\b\.?")
 _SPACED = re.compile(r"\b(?:[a-z] ){2,}[a-z]\b")
 _ELISION = re.compile(r"\b([ld]|qu)['’ʼ`]")
@@ -69,6 +108,11 @@ class Name:
     sound: str = ""
     skeleton: str = ""
     sounds: tuple[str, ...] = field(default=())
+
+    @property
+    def initials(self) -> str:
+        """The first letters of a name of three words or more, as its acronym would be; else empty."""
+        return "".join(token[0] for token in self.tokens) if len(self.tokens) >= 3 else ""
 
 
 @lru_cache
@@ -152,9 +196,7 @@ def analyse(text: str, words_name: str) -> Name:
     raw = fold(text).split()
     tokens = [token for token in raw if token not in words.stop] or raw
     core, kinds, _ = _phrases(tokens, words)
-    numbers = tuple(
-        sorted(words.numbers.get(t, t) for t in core if t.isdigit() or (t in words.numbers and len(core) > 1))
-    )
+    numbers = tuple(sorted(words.numbers.get(t, t) for t in core if t.isdigit() or (t in words.numbers and len(core) > 1)))
     qualifiers = frozenset(words.qualifiers[t] for t in core if t in words.qualifiers)
     bare = [t for t in core if not t.isdigit() and t not in words.numbers and t not in words.qualifiers]
     bare = list(dict.fromkeys(t for t in bare if t not in words.articles)) or bare or core or tokens
@@ -180,9 +222,4 @@ def variants(text: str) -> tuple[str, ...]:
 
 def equal_core(a: Name, b: Name) -> bool:
     """Equal folded names with generic words dropped, the same numbers and qualifiers (the domain's "equal folded name")."""
-    return (
-        bool(a.core)
-        and a.core_text == b.core_text
-        and a.numbers == b.numbers
-        and a.qualifiers == b.qualifiers
-    )
+    return bool(a.core) and a.core_text == b.core_text and a.numbers == b.numbers and a.qualifiers == b.qualifiers

@@ -47,4 +47,3 @@ def neighbour_levels(scores: Mapping[Pair, float]) -> dict[Pair, frozenset[str]]
              f"best{best}", f"p{p}*best{best}"}
         )  # fmt: skip
     return out
-

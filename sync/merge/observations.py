@@ -26,8 +26,9 @@ UNIT_QUESTION, ROLE_QUESTION, SENSITIVITY_QUESTION = "reporting_unit", "reporter
 class ReportContext:
     """What the server knows of a report beside its answers.
 
-    `key` names the report among all forms; `source` is its root instanceID. `clock`, `received_at` and `fact_id` are the original's, so that an edit changes
-    neither the order nor the ids; `version` is (clock, instanceID) of the version read. `zone` is the mission's.
+    `key` names the report among all forms; `source` is its root instanceID. `clock`, `received_at` and `fact_id` are the
+    original's, so that an edit changes neither the order nor the ids; `version` is (clock, instanceID) of the version
+    read. `zone` is the mission's.
     `withdrawn`: the report was rejected or deleted, so it states nothing in lists with a register file.
     """
 
@@ -72,9 +73,7 @@ class Answers:
         return max(around, key=lambda found: found[0])[1] if around else None
 
 
-def observed_time(
-    answers: Answers, question: str | None, received_at: dt.datetime, zone: dt.tzinfo
-) -> tuple[dt.datetime, bool]:
+def observed_time(answers: Answers, question: str | None, received_at: dt.datetime, zone: dt.tzinfo) -> tuple[dt.datetime, bool]:
     """When the report saw what it says (UTC), and whether the device's clock must be wrong.
 
     The register's question, else `report_date`, `end`, `today`, receipt. A mere date is the time of `end` when that is
@@ -121,9 +120,7 @@ def observations(
     return Report(context.key, context.version, tuple(made), context.fact_id)
 
 
-def _observation(
-    operation: EntityOperation, answers: Answers, context: ReportContext, register: Register | None
-) -> Observation:
+def _observation(operation: EntityOperation, answers: Answers, context: ReportContext, register: Register | None) -> Observation:
     question = register.observed.get(context.form_id) if register else None
     observed_at, flagged = observed_time(answers, question, context.received_at, context.zone)
     withdrawn = context.withdrawn and register is not None
@@ -144,9 +141,7 @@ def _observation(
         clock_flagged=flagged,
         unit=answers.text(UNIT_QUESTION) or context.unit,
         role=answers.text(ROLE_QUESTION),
-        seen=_seen(answers, register.source.get(context.form_id), operation.indices, register)
-        if register
-        else None,
+        seen=_seen(answers, register.source.get(context.form_id), operation.indices, register) if register else None,
         position=_position(statements, register),
         source=context.source,
         fact_id=context.fact_id,
@@ -161,13 +156,9 @@ def _observation(
     )
 
 
-def _statements(
-    operation: EntityOperation, answers: Answers, form_id: str, register: Register | None
-) -> dict[str, Statement]:
+def _statements(operation: EntityOperation, answers: Answers, form_id: str, register: Register | None) -> dict[str, Statement]:
     if register is None:
-        return {
-            name: Statement(text) for name, text in operation.values.items() if operation.answered.get(name)
-        }
+        return {name: Statement(text) for name, text in operation.values.items() if operation.answered.get(name)}
     found: dict[str, Statement] = {}
     for prop in register.properties.values():
         statement = _statement(prop, operation, answers, form_id, register)
@@ -192,17 +183,13 @@ def _statement(
     return None
 
 
-def _seen(
-    answers: Answers, question: str | None, indices: tuple[int, ...], register: Register
-) -> bool | None:
+def _seen(answers: Answers, question: str | None, indices: tuple[int, ...], register: Register) -> bool | None:
     text = answers.text(question, indices) if question else None
     return None if text is None else not register.seen_codes.isdisjoint(text.split())
 
 
 def _position(statements: Mapping[str, Statement], register: Register | None) -> Position | None:
-    keys = (
-        [p.name for p in register.properties.values() if p.type == "geopoint"] if register else ["geometry"]
-    )
+    keys = [p.name for p in register.properties.values() if p.type == "geopoint"] if register else ["geometry"]
     return next(
         (place for key in keys if key in statements and (place := parse_position(statements[key].value))),
         None,

@@ -67,9 +67,7 @@ def pair_tasks(
     return [_pair_task(match, home, states) for _, match in sorted(best.items())]
 
 
-def _parked(
-    home: Mapping[str, Record], links: Links, states: Mapping[str, EntityState]
-) -> set[tuple[str, str]]:
+def _parked(home: Mapping[str, Record], links: Links, states: Mapping[str, EntityState]) -> set[tuple[str, str]]:
     parked: set[tuple[str, str]] = set()
     for (a, b), judgement in links.unsure.items():
         if a in home and b in home:

@@ -43,9 +43,9 @@ def read_table(path: Path) -> list[Row]:
         rows = [_clean(row) for row in csv.DictReader(text.splitlines(), delimiter=delimiter)]
     except csv.Error as error:
         raise TableRefused(f"{path} is no CSV table: {error}.") from error
-    if "record_id" not in {
-        name.strip().lower() for name in head.strip().strip('"').split(delimiter)
-    } and not (rows and "record_id" in rows[0]):
+    if "record_id" not in {name.strip().lower() for name in head.strip().strip('"').split(delimiter)} and not (
+        rows and "record_id" in rows[0]
+    ):
         raise TableRefused(f"{path} has no column record_id. Add one with a different value in each row.")
     for number, row in enumerate(rows, 2):
         if not row.get("record_id"):
@@ -54,11 +54,7 @@ def read_table(path: Path) -> list[Row]:
 
 
 def _clean(row: dict[str | None, str | list[str] | None]) -> Row:
-    return {
-        name.strip().lower(): value.strip()
-        for name, value in row.items()
-        if name is not None and isinstance(value, str)
-    }
+    return {name.strip().lower(): value.strip() for name, value in row.items() if name is not None and isinstance(value, str)}
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -74,18 +70,14 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
         raise TableRefused(f"{path} cannot be written: {error}.") from error
 
 
-def link_files(
-    reference: Path, reports: Path, mapping: Path, register: str, review: Path | None = None
-) -> Outcome:
+def link_files(reference: Path, reports: Path, mapping: Path, register: str, review: Path | None = None) -> Outcome:
     """Links two tables and writes MAPPING (record_id,cluster_id) and, when asked, REVIEW (a,b and why).
 
     Raises `TableRefused` for a table that cannot be used and for an unknown register.
     """
     registers = {name: found for name, found in load_registers().items() if found.matching is not None}
     if register not in registers:
-        raise TableRefused(
-            f"there is no register '{register}' to match by; use one of: {', '.join(registers)}."
-        )
+        raise TableRefused(f"there is no register '{register}' to match by; use one of: {', '.join(registers)}.")
     known, new = read_table(reference), read_table(reports)
     try:
         linked = link(known, new, registers[register])
@@ -94,8 +86,6 @@ def link_files(
     rows = [(row["record_id"], linked.clusters[row["record_id"]]) for row in (*known, *new)]
     write_table(mapping, ("record_id", "cluster_id"), rows)
     if review is not None:
-        pairs = [
-            (m.a, m.b, m.score, reason(m.features, "en"), reason(m.features, "fr")) for m in linked.review
-        ]
+        pairs = [(m.a, m.b, m.score, reason(m.features, "en"), reason(m.features, "fr")) for m in linked.review]
         write_table(review, ("a", "b", "probability", "reason_en", "reason_fr"), pairs)
     return Outcome(len(rows), len(set(linked.clusters.values())), len(linked.review))

@@ -194,9 +194,7 @@ def parse_register(text: str, source: str = "?") -> Register:
         faults.add(f"register: '{name}' is not a possible list name")
     sensitivity = faults.get("register", table, "sensitivity", str)
     faults.choice("register", sensitivity, get_args(Sensitivity))
-    listed = [
-        _property(faults, item, sensitivity) for item in faults.get("register", table, "property", list)
-    ]
+    listed = [_property(faults, item, sensitivity) for item in faults.get("register", table, "property", list)]
     properties = {item.name: item for item in listed}
     if len(properties) != len(listed):
         faults.add("register: a property is named twice")

@@ -199,7 +199,8 @@ def test_rejected_report_states_nothing_and_comes_back_when_approved(session: Se
     def review(state: str) -> int:
         payload = {"project_id": 1, "xml_form_id": "key_infrastructure", "is_draft": False, "state": state}
         fact = journal.record_event(
-            session, type="REVIEW", subject=receipt.root_instance_id, payload=payload, server_id="s", actor_id=None, actor_name=None
+            session, type="REVIEW", subject=receipt.root_instance_id, payload=payload, server_id="s", actor_id=None,
+            actor_name=None,
         )  # fmt: skip
         folding.fold_now(session, [fact])
         session.commit()

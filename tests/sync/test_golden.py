@@ -91,7 +91,10 @@ def test_a_pin_stands_above_every_report_and_says_who_and_why() -> None:
     record = folded(report(made), pin)
 
     assert (record.label, record.data["fac_name"]) == ("Gbadé", "Gbadé")
-    assert record.provenance["fac_name"] | {"actor": "Capt. Ali", "reason": "sign read", "rule": "pinned"} == record.provenance["fac_name"]
+    assert (
+        record.provenance["fac_name"] | {"actor": "Capt. Ali", "reason": "sign read", "rule": "pinned"}
+        == record.provenance["fac_name"]
+    )
 
 
 def test_a_pin_with_an_end_gives_way_to_a_report_observed_after_it() -> None:

@@ -15,7 +15,9 @@ from sync.merge.tables import TableRefused, link_files, read_table
 from sync.registers import load_registers
 
 REGISTERS = load_registers()
-REFERENCE = "record_id,name,type,lat,lon\nR1,Centre de Santé Gbadé,health_centre,6.4901,17.4520\nR2,Lycée Boua,secondary,6.6,17.1\n"
+REFERENCE = (
+    "record_id,name,type,lat,lon\nR1,Centre de Santé Gbadé,health_centre,6.4901,17.4520\nR2,Lycée Boua,secondary,6.6,17.1\n"
+)
 REPORTS = "record_id,name,type,lat,lon\nS1,CS Gbade,health_centre,6.4902,17.4521\nS2,Clinique Mboki,clinic,5.1,20.0\n"
 
 

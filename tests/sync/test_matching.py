@@ -95,8 +95,12 @@ def test_alike_names_within_the_distance_of_their_kind_are_asked(
 
 
 def test_two_villages_of_one_name_far_apart_are_two() -> None:
-    a = observation("a", register="settlements", hours=1, said={"settlement_name": "Boua", "geometry": "6.4 17.4", "adm2_pcode": "CF321"})
-    b = observation("b", register="settlements", hours=2, said={"settlement_name": "Boua", "geometry": "6.9 17.9", "adm2_pcode": "CF325"})
+    a = observation(
+        "a", register="settlements", hours=1, said={"settlement_name": "Boua", "geometry": "6.4 17.4", "adm2_pcode": "CF321"}
+    )
+    b = observation(
+        "b", register="settlements", hours=2, said={"settlement_name": "Boua", "geometry": "6.9 17.9", "adm2_pcode": "CF325"}
+    )
 
     assert outcome(a, b)[0] == 2
 
@@ -158,7 +162,8 @@ def test_a_face_survives_being_stored() -> None:
     made = clinic("a", "CS Gbade (Mission)", "6.49 17.45 0 5", hours=1, unit="TS-A")
     face = face_of("a", [made], FACILITIES)
 
-    assert face is not None and Face.from_json("a", face.to_json("facilities")) == face
+    assert face is not None
+    assert Face.from_json("a", face.to_json("facilities")) == face
 
 
 def test_a_missing_or_damaged_model_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

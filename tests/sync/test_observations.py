@@ -42,13 +42,15 @@ def test_the_position_is_the_reading_and_not_the_copied_old_one() -> None:
     found = made(answers(gps="6.5 17.5 0 8"), geometry="6.4901 17.4520 0 0")
 
     assert found.statements["geometry"].value == "6.5 17.5 0 8"
-    assert found.position is not None and found.position.accuracy_m == 8
+    assert found.position is not None
+    assert found.position.accuracy_m == 8
 
 
 def test_a_grid_reference_stands_in_for_a_missing_reading() -> None:
     found = made(answers(gps=None, mgrs="34PCT1234567890"), geometry="")
 
-    assert found.position is not None and round(found.position.lat, 3) == 11.464
+    assert found.position is not None
+    assert round(found.position.lat, 3) == 11.464
 
 
 def test_a_form_without_a_named_question_states_what_it_saves() -> None:
@@ -115,10 +117,12 @@ def test_a_text_that_is_no_position_is_none(text: str) -> None:
 def test_an_accuracy_of_zero_was_not_measured() -> None:
     point = geopoint("6.49 17.45 0 0")
 
-    assert point is not None and point.accuracy_m is None
+    assert point is not None
+    assert point.accuracy_m is None
 
 
 def test_a_coarse_grid_square_is_known_to_be_coarse() -> None:
     point = grid_reference("34PCT1267")
 
-    assert point is not None and point.accuracy_m == 707.1
+    assert point is not None
+    assert point.accuracy_m == 707.1

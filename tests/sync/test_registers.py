@@ -18,7 +18,9 @@ def test_shipped_registers_load_in_the_order_of_their_names() -> None:
 def test_every_property_has_labels_in_both_languages_and_says_who_may_see_it() -> None:
     for register in load_registers().values():
         for prop in register.properties.values():
-            assert prop.labels["en"] and prop.labels["fr"] and prop.audiences
+            assert prop.labels["en"]
+            assert prop.labels["fr"]
+            assert prop.audiences
 
 
 def test_a_new_register_is_one_file(tmp_path: Path) -> None:

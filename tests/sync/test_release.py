@@ -25,7 +25,9 @@ def test_the_public_gets_kind_and_district_only() -> None:
 
 
 @pytest.mark.parametrize(("sensitivity", "place"), [("moderate", (6.49, 17.45)), ("high", (None, None)), (None, (None, None))])
-def test_the_place_is_as_exact_as_the_sensitivity_allows(sensitivity: str | None, place: tuple[float | None, float | None]) -> None:
+def test_the_place_is_as_exact_as_the_sensitivity_allows(
+    sensitivity: str | None, place: tuple[float | None, float | None]
+) -> None:
     found = leaving(FACILITIES, DATA, "CS Gbade", PLACE, "ngo", sensitivity, "Health facility")
 
     assert (found.lat, found.lon) == place
@@ -43,9 +45,16 @@ def test_an_unknown_audience_gets_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("sensitivity", "marking", "reasons"),
-    [("low", "UNCLASSIFIED", ()), ("high", None, ("sensitivity",)), ("low", "CONFIDENTIAL", ("un_class",)), (None, None, ("sensitivity",))],
+    [
+        ("low", "UNCLASSIFIED", ()),
+        ("high", None, ("sensitivity",)),
+        ("low", "CONFIDENTIAL", ("un_class",)),
+        (None, None, ("sensitivity",)),
+    ],
 )
-def test_a_second_person_decides_where_the_rules_ask_for_it(sensitivity: str | None, marking: str | None, reasons: tuple[str, ...]) -> None:
+def test_a_second_person_decides_where_the_rules_ask_for_it(
+    sensitivity: str | None, marking: str | None, reasons: tuple[str, ...]
+) -> None:
     assert second_person(sensitivity, [marking]) == reasons
 
 
