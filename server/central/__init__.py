@@ -13,8 +13,8 @@ from server.gate import public
 from server.problems import Problem
 
 _VIEWS = (
-    "sessions", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
-    "odata_submissions", "datasets", "entities", "odata_entities",
+    "sessions", "users", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
+    "odata_submissions", "datasets", "entities", "odata_entities", "audits",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 

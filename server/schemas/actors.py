@@ -6,6 +6,8 @@ from marshmallow import fields, validate
 
 from server.schemas.base import Answer, Request, Stamp
 
+_KEY = validate.Range(1, 2**31 - 1)
+
 
 class ActorAnswer(Answer):
     """Anybody who acts, as lists name them."""
@@ -33,8 +35,8 @@ class UserRequest(Request):
     password = fields.String(allow_none=True, validate=validate.Length(max=1_000))
     displayName = fields.String(validate=validate.Length(1, 255))
     role = fields.String()
-    sectorId = fields.Integer(allow_none=True, strict=True)
-    postId = fields.Integer(allow_none=True, strict=True)
+    sectorId = fields.Integer(allow_none=True, strict=True, validate=_KEY)
+    postId = fields.Integer(allow_none=True, strict=True, validate=_KEY)
     branch = fields.String(allow_none=True, validate=validate.Length(max=10))
 
 

@@ -1,0 +1,220 @@
+"""pyODK 1.3's own Client against a real server process: every public method of it, over http with a bearer token."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+from pyodk._utils.config import CentralConfig, Config
+from pyodk.client import Client
+from pyodk.errors import PyODKError
+
+from server.services import accounts
+from server.services.accounts import Profile
+from tests.processes import ServerMaker
+from tests.server.central_forms import FORM_ID, form_xml, new_id, submission_xml
+
+PASSWORD = "correct horse battery 9"
+EMAIL = "scripts@example.org"
+
+
+@pytest.fixture
+def odk(make_server: ServerMaker, tmp_path: Path) -> Iterator[Client]:
+    """A client of a fresh server, logged in with e-mail and password as an officer of the whole mission."""
+    server = make_server(processes=1, threads=4)
+    with server.session() as session:
+        accounts.create_user(session, None, EMAIL, Profile("Scripts", "hq_officer"), PASSWORD)
+    server.start()
+    config = Config(central=CentralConfig(base_url=server.base_url, username=EMAIL, password=PASSWORD, default_project_id=1))
+    with Client(config=config, cache_path=tmp_path / "cache.toml") as client:
+        yield client
+
+
+@pytest.fixture
+def form(odk: Client) -> Client:
+    """The client of a server on which the small form is published."""
+    odk.forms.create(definition=form_xml(), form_id=FORM_ID)
+    return odk
+
+
+def test_projects_are_listed_and_shown(odk: Client) -> None:
+    assert [project.id for project in odk.projects.list()] == [1]
+    assert odk.projects.get(1).name == odk.projects.list()[0].name
+
+
+def test_a_token_kept_from_last_time_is_used_again(odk: Client, tmp_path: Path) -> None:
+    with Client(config=odk.config, cache_path=tmp_path / "cache.toml") as again:
+        assert again.session.headers["Authorization"] == odk.session.headers["Authorization"]
+        assert again.projects.list()
+
+
+def test_a_wrong_password_is_told_as_such(odk: Client, tmp_path: Path) -> None:
+    central = CentralConfig(base_url=odk.config.central.base_url, username=EMAIL, password="not the password")
+
+    with pytest.raises(PyODKError, match=r"401\.2"), Client(config=Config(central=central), cache_path=tmp_path / "other.toml"):
+        pass
+
+
+def test_app_users_are_made_once_and_assigned_to_forms(form: Client) -> None:
+    made = list(form.projects.create_app_users(display_names=["Patrol 1", "Patrol 2"], forms=[FORM_ID]))
+    again = list(form.projects.create_app_users(display_names=["Patrol 1", "Patrol 3"], forms=[FORM_ID]))
+    listed = form.get(f"projects/1/forms/{FORM_ID}/assignments/app-user").json()
+
+    assert [user.displayName for user in made] == ["Patrol 1", "Patrol 2"]
+    assert all(len(user.token or "") == 64 for user in made)
+    assert [user.displayName for user in again] == ["Patrol 3"]
+    assert listed == [user.id for user in [*made, *again]]
+
+
+def test_a_form_is_created_from_xml_and_read_back(odk: Client) -> None:
+    made = odk.forms.create(definition=form_xml(), form_id=FORM_ID)
+
+    assert (made.xmlFormId, made.version, made.state) == (FORM_ID, "1", "open")
+    assert [form.xmlFormId for form in odk.forms.list()] == [FORM_ID]
+    assert odk.forms.get(FORM_ID).publishedAt is not None
+    assert odk.forms.get_xml(FORM_ID).strip() == form_xml().strip()
+
+
+def test_a_form_is_created_from_a_workbook_with_its_list_and_updated(odk: Client, tmp_path: Path) -> None:
+    workbook, towns = tmp_path / "households.xlsx", tmp_path / "towns.csv"
+    write_workbook(workbook, "v1")
+    towns.write_text("name,label\na,Town A\n")
+    odk.forms.create(definition=workbook, attachments=[towns])
+    write_workbook(workbook, "v2")
+    odk.forms.update(form_id="households", definition=workbook, attachments=[towns])
+
+    assert odk.forms.get("households").version == "v2"
+    assert odk.get("projects/1/forms/households/attachments").json()[0]["blobExists"] is True
+    assert odk.get("projects/1/forms/households/attachments/towns.csv").text == towns.read_text()
+
+
+def test_a_new_list_alone_makes_a_new_version(odk: Client, tmp_path: Path) -> None:
+    workbook, towns = tmp_path / "households.xlsx", tmp_path / "towns.csv"
+    write_workbook(workbook, "v1")
+    towns.write_text("name,label\na,Town A\n")
+    odk.forms.create(definition=workbook, attachments=[towns])
+    towns.write_text("name,label\na,Town A\nb,Town B\n")
+    odk.forms.update(form_id="households", attachments=[towns], version_updater=lambda version: version + ".1")
+
+    assert odk.forms.get("households").version == "v1.1"
+    assert "Town B" in odk.get("projects/1/forms/households/attachments/towns.csv").text
+
+
+def test_publishing_a_version_twice_is_told_as_409_6(form: Client) -> None:
+    with pytest.raises(PyODKError, match=r"409\.6"):
+        form.forms.update(form_id=FORM_ID, definition=form_xml())
+
+
+def test_submissions_go_round(form: Client, tmp_path: Path) -> None:
+    photo, iid, edited = tmp_path / "photo 1.jpg", new_id(), new_id()
+    photo.write_bytes(b"\xff\xd8" + bytes(range(256)) * 300)
+    made = form.submissions.create(
+        xml=submission_xml(iid, photo="photo 1.jpg"), form_id=FORM_ID, device_id="laptop", attachments=[photo]
+    )
+    form.submissions.edit(
+        instance_id=iid, xml=submission_xml(edited, name="Hospital", deprecated=iid, photo="photo 1.jpg"), form_id=FORM_ID,
+        comment="renamed",
+    )
+    form.submissions.review(instance_id=iid, review_state="approved", form_id=FORM_ID, comment="checked")
+    shown = form.submissions.get(iid, form_id=FORM_ID)
+
+    assert [(each.name, each.exists) for each in made.attachments or []] == [("photo 1.jpg", True)]
+    assert (made.deviceId, made.userAgent) == ("laptop", "pyodk v1.3.0")
+    assert [each.instanceId for each in form.submissions.list(form_id=FORM_ID)] == [iid]
+    assert shown.reviewState == "approved"
+    assert [each.body for each in form.submissions.list_comments(iid, form_id=FORM_ID)] == ["checked", "renamed"]
+    assert form.get(f"projects/1/forms/{FORM_ID}/submissions/{iid}/attachments/photo 1.jpg").content == photo.read_bytes()
+
+
+def test_a_submission_sent_twice_is_told_as_409_3(form: Client) -> None:
+    xml = submission_xml(new_id())
+    form.submissions.create(xml=xml, form_id=FORM_ID)
+
+    with pytest.raises(PyODKError, match=r"409\.3"):
+        form.submissions.create(xml=xml, form_id=FORM_ID)
+
+
+def test_tables_are_read_with_every_option(form: Client) -> None:
+    ids = [new_id() for _ in range(3)]
+    for number, iid in enumerate(ids):
+        form.submissions.create(xml=submission_xml(iid, people=str(number)), form_id=FORM_ID)
+    table = form.submissions.get_table(form_id=FORM_ID, skip=1, top=1, count=True, wkt=True, expand="*")
+    team = form.submissions.get_table(form_id=FORM_ID, table_name="Submissions.team", filter="__system/submissionDate lt now()")
+    names = form.submissions.get_table(form_id=FORM_ID, select="__id,site/name")
+
+    assert (table["@odata.count"], [row["__id"] for row in table["value"]]) == (3, [ids[1]])
+    assert table["value"][0]["site"]["place"] == "POINT (18.25 4.5 300)"
+    assert [member["member"] for member in table["value"][0]["team"]] == ["Ann", "Bob"]
+    assert len(team["value"]) == 6
+    assert names["value"][0] == {"__id": ids[2], "site": {"name": "Clinic"}}
+
+
+def test_entity_lists_and_entities_go_round(odk: Client) -> None:
+    made = odk.entity_lists.create(entity_list_name="people", approval_required=False)
+    odk.entity_lists.add_property(name="age", entity_list_name="people")
+    one = odk.entities.create(label="Ann", data={"age": "41"}, entity_list_name="people")
+    odk.entities.create_many(data=[{"label": "Bob", "age": "7"}, {"label": "Cid", "age": "8"}], entity_list_name="people")
+    changed = odk.entities.update(uuid=one.uuid, data={"age": "42"}, base_version=1, entity_list_name="people")
+    forced = odk.entities.update(uuid=one.uuid, label="Anna", force=True, entity_list_name="people")
+
+    assert (made.name, [each.name for each in odk.entity_lists.get("people").properties or []]) == ("people", ["age"])
+    assert "people" in [each.name for each in odk.entity_lists.list()]
+    assert (changed.currentVersion.data or {})["age"] == "42"
+    assert (forced.currentVersion.label, forced.currentVersion.version) == ("Anna", 3)
+    assert len(odk.entities.list(entity_list_name="people")) == 3
+    assert odk.entities.delete(uuid=one.uuid, entity_list_name="people") is True
+    assert {row["label"] for row in odk.entities.get_table(entity_list_name="people")["value"]} == {"Bob", "Cid"}
+
+
+def test_merging_a_table_into_a_list_adds_changes_and_deletes(odk: Client) -> None:
+    odk.entity_lists.create(entity_list_name="towns")
+    first = [{"label": "A", "people": "1"}, {"label": "B", "people": "2"}, {"label": "C", "people": "3"}]
+    odk.entities.merge(data=first, entity_list_name="towns", match_keys=["label"])
+    second = [{"label": "A", "people": "1"}, {"label": "B", "people": "20"}, {"label": "D", "people": "4"}]
+    done = odk.entities.merge(data=second, entity_list_name="towns", match_keys=["label"], delete_not_matched=True)
+
+    table = {row["label"]: row["people"] for row in odk.entities.get_table(entity_list_name="towns")["value"]}
+    assert table == {"A": "1", "B": "20", "D": "4"}
+    assert (len(done.to_insert), len(done.to_update), len(done.to_delete)) == (1, 1, 1)
+
+
+def test_a_stale_update_is_told_as_409_15(odk: Client) -> None:
+    odk.entity_lists.create(entity_list_name="people")
+    one = odk.entities.create(label="Ann", data={}, entity_list_name="people")
+    odk.entities.update(uuid=one.uuid, label="Anna", base_version=1, entity_list_name="people")
+
+    with pytest.raises(PyODKError, match=r"409\.15"):
+        odk.entities.update(uuid=one.uuid, label="Anne", base_version=1, entity_list_name="people")
+
+
+def test_the_registers_are_lists_that_scripts_can_write(odk: Client) -> None:
+    names = {each.name for each in odk.entity_lists.list()}
+    properties = [each.name for each in odk.entity_lists.get("facilities").properties or []]
+    made = odk.entities.create(label="Clinic of Bria", data={properties[0]: "Clinic of Bria"}, entity_list_name="facilities")
+
+    assert {"facilities", "settlements"} <= names
+    assert [each.uuid for each in odk.entities.list(entity_list_name="facilities")] == [made.uuid]
+
+
+def test_entities_csv_is_what_a_spreadsheet_reads(odk: Client) -> None:
+    odk.entity_lists.create(entity_list_name="people")
+    one = odk.entities.create(label="Zoë", data={}, entity_list_name="people")
+    text = odk.get("projects/1/datasets/people/entities.csv").content.decode()
+
+    assert [(row["__id"], row["label"]) for row in csv.DictReader(text.splitlines())] == [(one.uuid, "Zoë")]
+
+
+def write_workbook(path: Path, version: str) -> None:
+    """The households form as a workbook of that version."""
+    book = Workbook()
+    book.remove(book.active)  # type: ignore[arg-type]
+    sheet = book.create_sheet("survey")
+    for row in (["type", "name", "label"], ["text", "first", "Name"], ["select_one_from_file towns.csv", "town", "Town"]):
+        sheet.append(row)
+    settings = book.create_sheet("settings")
+    settings.append(["form_id", "version", "form_title"])
+    settings.append(["households", version, "Households"])
+    book.save(path)
