@@ -14,7 +14,7 @@ from server.problems import Problem
 
 _VIEWS = (
     "sessions", "users", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
-    "odata_submissions", "datasets", "entities", "odata_entities", "audits",
+    "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 
