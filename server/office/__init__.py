@@ -10,11 +10,16 @@ from flask import Flask, Response
 
 from server.office import (
     account,
+    audit,
+    devices,
     duty,
     entry,
+    forms,
     inbox,
     layout,
     login,
+    organisation,
+    people,
     quarantine,
     records,
     registers,
@@ -22,11 +27,31 @@ from server.office import (
     reports,
     returns,
     review,
+    setup,
 )
 from server.office.refusals import render_problem as _render
 from server.problems import Problem
 
-PAGES = (login, account, inbox, reports, duty, quarantine, entry, registers, records, review, returns, releases)
+PAGES = (
+    login,
+    account,
+    inbox,
+    reports,
+    duty,
+    quarantine,
+    entry,
+    registers,
+    records,
+    review,
+    returns,
+    releases,
+    forms,
+    devices,
+    people,
+    organisation,
+    setup,
+    audit,
+)
 
 
 def register(app: Flask) -> None:

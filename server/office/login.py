@@ -14,6 +14,7 @@ from server.office import navigation
 from server.office.refusals import words
 from server.problems import Problem
 from server.queries import accounts as account_queries
+from server.queries import mission
 from server.services import authentication
 from server.services.identity import Verb
 
@@ -28,8 +29,11 @@ def _session() -> Session:
 @blueprint.get("/")
 @allow(*Verb)
 def start() -> BaseResponse:
-    """The first page of this person's role."""
-    return redirect(navigation.home(identity()), code=303)
+    """The first page of this person's role; the set-up while it is not done."""
+    who = identity()
+    if who.may(Verb.MISSION_MANAGE) and not mission.setting(_session(), "setup_done"):
+        return redirect(url_for("setup.overview"), code=303)
+    return redirect(navigation.home(who), code=303)
 
 
 @blueprint.get("/login")
@@ -68,8 +72,7 @@ def log_in() -> BaseResponse:
     found = account_queries.user_by_actor(_session(), row.actor_id)
     if found is None:
         raise Problem("not_authenticated")
-    who = authentication.user_identity(*found, how="cookie")
-    answer = redirect(_safe(request.form.get("next", "")) or navigation.home(who), code=303)
+    answer = redirect(_safe(request.form.get("next", "")) or url_for("login.start"), code=303)
     authentication.set_session_cookie(answer, request, token)
     answer.set_cookie("lang", found[0].language, max_age=365 * 86400, samesite="Lax", secure=request.is_secure)
     return answer
