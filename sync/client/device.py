@@ -31,6 +31,13 @@ from sync.client.sending import FIRST_PAUSE, Report, Sender, Sent
 from sync.client.store import Item, KeptFile, KeptForm, Store
 
 
+_MANIFEST_READS = 4
+
+
+class _OtherBytes(ServerAway):
+    """A download was not what its hash announced."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """What `pull` fetched: ids of new or changed forms, number of files downloaded, forms on the device now."""
@@ -86,10 +93,9 @@ class Device:
             kept = {form.form_id: form for form in self.store.forms()}
             changed, fetched = [], 0
             for form in offered:
-                needed = documents.manifest(self._cached(form.manifest_url)) if form.manifest_url else []
-                before = self.store.form_files(form.form_id)
-                if kept.get(form.form_id) != _kept(form) or before != {file.name: file.md5 for file in needed}:
-                    fetched += self._download_form(form, needed)
+                got = self._bring(form, kept.get(form.form_id))
+                if got is not None:
+                    fetched += got
                     changed.append(form.form_id)
             self.store.keep_only_forms([form.form_id for form in offered])
             files.drop_others(self.store.downloads, self.store.downloads_in_use())
@@ -194,6 +200,23 @@ class Device:
             self.store.put_answer(url, etag, response.content)
         return response.content
 
+    def _bring(self, form: ListedForm, kept: KeptForm | None) -> int | None:
+        """The form with its files as the server has them now; number of downloads, None when nothing had changed.
+
+        A list may change between its manifest and its download, while reports arrive: then the manifest is read again.
+        """
+        for attempt in range(1, _MANIFEST_READS + 1):
+            needed = documents.manifest(self._cached(form.manifest_url)) if form.manifest_url else []
+            before = self.store.form_files(form.form_id)
+            if kept == _kept(form) and before == {file.name: file.md5 for file in needed}:
+                return None
+            try:
+                return self._download_form(form, needed)
+            except _OtherBytes:
+                if attempt == _MANIFEST_READS:
+                    raise
+        return None
+
     def _download_form(self, form: ListedForm, needed: list[ListedFile]) -> int:
         fetched = self._download(form.download_url, form.md5)
         for file in needed:
@@ -207,7 +230,7 @@ class Device:
             return 0
         got, _size = files.keep(self.store.downloads, [self.connection.get(url).content], "md5")
         if got != md5:
-            raise ServerAway(f"The download {url} is not what its hash announced; it may have changed just now, pull again.")
+            raise _OtherBytes(f"The download {url} is not what its hash announced; it may have changed just now, pull again.")
         return 1
 
     def _table(self, md5: str) -> list[dict[str, str]]:
