@@ -6,7 +6,7 @@ disagrees, think about which of the two is wrong.
 
 from __future__ import annotations
 
-from tests.permissions.roles import ADMIN, ANYBODY, CELL, FILLERS, PEOPLE, PROJECT_MEMBERS, STAFF, Who
+from tests.permissions.roles import ADMIN, ANYBODY, AUDITORS, CELL, FILLERS, PEOPLE, PROJECT_MEMBERS, STAFF, Who
 
 ROUTES: dict[str, Who] = {
     "DELETE /v1/app-users/<actor_id>": STAFF,
@@ -102,7 +102,8 @@ ROUTES: dict[str, Who] = {
         "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions/<instance_id>/versions/<version_id>/attachments"
     ): CELL,
     (
-        "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions/<instance_id>/versions/<version_id>/attachments/<path:name>"
+        "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions/<instance_id>"
+        "/versions/<version_id>/attachments/<path:name>"
     ): CELL,
     "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions/keys": CELL,
     "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions/submitters": CELL,
@@ -127,4 +128,17 @@ ROUTES: dict[str, Who] = {
     "PATCH /v<int:version>/<path:rest>": ANYBODY,
     "POST /v<int:version>/<path:rest>": ANYBODY,
     "PUT /v<int:version>/<path:rest>": ANYBODY,
+    "GET /v1/users/current": PEOPLE,
+    "GET /v1/users": ADMIN,
+    "POST /v1/users": ADMIN,
+    "GET /v1/users/<actor_id>": ADMIN,
+    "PATCH /v1/users/<actor_id>": ADMIN,
+    "DELETE /v1/users/<actor_id>": ADMIN,
+    "PUT /v1/users/<actor_id>/password": PEOPLE,
+    "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions.csv": CELL,
+    "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions.csv.zip": CELL,
+    "POST /v1/projects/<project_id>/forms/<path:form_id>/submissions.csv.zip": CELL,
+    "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions.geojson": CELL,
+    "GET /v1/projects/<project_id>/forms/<path:form_id>/submissions/<instance_id>.geojson": CELL,
+    "GET /v1/audits": AUDITORS,
 }
