@@ -184,6 +184,8 @@ def reports_behind(session: Session, sources: Collection[str], project_id: int =
 
 def post_names(session: Session, ids: Collection[int]) -> dict[int, str]:
     """Names of posts by id."""
+    if not ids:
+        return {}
     return {post_id: name for post_id, name in session.execute(select(Post.id, Post.name).where(Post.id.in_(ids)))}
 
 

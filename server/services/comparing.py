@@ -73,7 +73,9 @@ def _side(session: Session, identity: Identity, task: ReviewTask, record_id: str
     found: Record | None = None
     if record_id is not None:
         found = records.record(session, identity.scope, task.dataset, record_id, task.project_id)
-    return dossiers.dossier(session, found, spoken.register, spoken) if found else None
+    # Only a contested question needs the officers' decisions; the others are to answer at once.
+    brief = task.kind != "contested"
+    return dossiers.dossier(session, found, spoken.register, spoken, brief=brief) if found else None
 
 
 def _why(task: ReviewTask, language: str) -> str:

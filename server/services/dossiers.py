@@ -89,8 +89,8 @@ class Dossier:
     points: Mapping[str, Any]
 
 
-def dossier(session: Session, record: Record, rules: Register, spoken: Words) -> Dossier:
-    """Everything about the record, which the caller has found within the reader's scope."""
+def dossier(session: Session, record: Record, rules: Register, spoken: Words, *, brief: bool = False) -> Dossier:
+    """Everything about the record, which the caller has found within the reader's scope; brief: no parts, no decisions."""
     entities = records.entities(session, record.dataset, [record.id], record.project_id)
     said = records.observations(session, record.dataset, [entity.id for entity in entities], record.project_id)
     sources = {row.source for row in said if row.source}
@@ -98,10 +98,10 @@ def dossier(session: Session, record: Record, rules: Register, spoken: Words) ->
     posts = records.post_names(session, {row.post_id for row in said if row.post_id})
     claims = tuple(_claim(name, record, spoken, reports) for name in _shown(rules, record))
     sayings = tuple(_saying(row, record, spoken, reports, posts) for row in said)
-    return Dossier(
-        record, rules, claims, sayings, _parts(session, record, entities, said, spoken),
-        _decisions(session, record, entities, said), _photos(session, reports), _points(record, sayings),
-    )
+    parts = () if brief else _parts(session, record, entities, said, spoken)
+    decisions = () if brief else _decisions(session, record, entities, said)
+    photos = _photos(session, reports)
+    return Dossier(record, rules, claims, sayings, parts, decisions, photos, _points(record, sayings))
 
 
 def _shown(rules: Register, record: Record) -> list[str]:

@@ -24,7 +24,9 @@ async function showMaps(root: ParentNode): Promise<void> {
   if (!places.length) return;
   for (const place of places) place.dataset.mapReady = "loading";
   const { showMap } = await import("./map");
-  await Promise.all(places.map((place) => showMap(place)));
+  // The words of a page come first: an officer who decides quickly never waits for a map that he does not look at.
+  if (root !== document) await new Promise((resolve) => setTimeout(resolve, 80));
+  await Promise.all(places.filter((place) => place.isConnected).map((place) => showMap(place)));
 }
 
 function maps(root: ParentNode): void {
