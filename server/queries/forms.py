@@ -43,6 +43,13 @@ def form(session: Session, project_id: int, xml_form_id: str) -> Form | None:
     )
 
 
+def deleted_form(session: Session, project_id: int, xml_form_id: str) -> Form | None:
+    """The deleted form of that id: an id belongs to one row for ever."""
+    return session.scalar(
+        select(Form).where(Form.project_id == project_id, Form.xml_form_id == xml_form_id, Form.deleted_at.is_not(None))
+    )
+
+
 def forms(session: Session, project_id: int) -> Sequence[Form]:
     """All forms of a project, drafts-only ones too, by id."""
     return session.scalars(

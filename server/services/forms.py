@@ -316,7 +316,7 @@ def _store_draft(
         raise Problem("form_warnings", count=len(converted.findings), findings=[each.as_dict() for each in converted.findings])
     definition = parse(converted.xml)
     instant = journal.now()
-    form = queries.form(session, project_id, converted.form_id)
+    form = queries.form(session, project_id, converted.form_id) or _revived(session, project_id, converted.form_id)
     if form is None:
         form = Form(
             project_id=project_id,
@@ -348,6 +348,14 @@ def _store_draft(
     _expect_files(session, form, draft, definition)
     audit(session, actor, "form.update.draft.set", f"form:{form.xml_form_id}", {"version": draft.version})
     return draft
+
+
+def _revived(session: Session, project_id: int, xml_form_id: str) -> Form | None:
+    """A deleted form of that id begins anew as a draft: its old versions stay readable, none of them is current."""
+    form = queries.deleted_form(session, project_id, xml_form_id)
+    if form is not None:
+        form.deleted_at, form.current_version_id, form.state = None, None, "open"
+    return form
 
 
 def _put_draft(session: Session, form: Form, draft: FormVersion) -> None:

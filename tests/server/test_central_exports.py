@@ -35,7 +35,8 @@ def test_the_root_csv_has_centrals_columns(api: Api, cast: Cast) -> None:
 
     assert list(row) == [
         "SubmissionDate", "site-name", "site-place-Latitude", "site-place-Longitude", "site-place-Altitude",
-        "site-place-Accuracy", "people_count", "share", "photo", "day", "meta-instanceID", "meta-instanceName", "KEY", "SubmitterID", "SubmitterName",
+        "site-place-Accuracy", "people_count", "share", "photo", "day", "meta-instanceID",
+        "meta-instanceName", "KEY", "SubmitterID", "SubmitterName",
         "AttachmentsPresent", "AttachmentsExpected", "Status", "ReviewState", "DeviceID", "Edits", "FormVersion",
     ]
     assert (row["site-name"], row["site-place-Longitude"], row["people_count"], row["KEY"]) == ("Clinic", "18.25", "12", iid)
