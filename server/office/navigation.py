@@ -12,7 +12,10 @@ from server.services.identity import Identity, Verb
 
 @dataclass(frozen=True)
 class Item:
-    """One entry: it shows when the actor has one of the verbs and the page exists. `count` names a badge of the pulse."""
+    """One entry: it shows when the actor has one of the verbs, none of `unless`, and the page exists.
+
+    `count` names a badge of the pulse; `in_bar` puts it into the bar of phones as well.
+    """
 
     endpoint: str
     label: str
@@ -20,6 +23,7 @@ class Item:
     verbs: tuple[Verb, ...]
     count: str = ""
     in_bar: bool = False
+    unless: tuple[Verb, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("registers.index", lazy_gettext("Registers"), "book", (Verb.RECORD_READ,), in_bar=True),
             Item("returns.board", lazy_gettext("Returns"), "calendar", (Verb.RETURN_READ,)),
             Item("releases.index", lazy_gettext("Releases"), "share", (Verb.RELEASE_PROPOSE, Verb.RELEASE_DECIDE)),
-            Item("partner.index", lazy_gettext("Released data"), "share", (Verb.RELEASE_READ,)),
+            Item("partner.index", lazy_gettext("Released data"), "share", (Verb.RELEASE_READ,), unless=(Verb.RELEASE_PROPOSE,)),
         ),
     ),
     (
@@ -79,7 +83,7 @@ def sections(who: Identity | None) -> list[tuple[str, list[Entry]]]:
 
 
 def _shows(item: Item, who: Identity) -> bool:
-    return item.endpoint in current_app.view_functions and who.may(*item.verbs)
+    return item.endpoint in current_app.view_functions and who.may(*item.verbs) and not who.may(*item.unless)
 
 
 def _entry(item: Item) -> Entry:

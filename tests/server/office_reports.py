@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from forms.definition import parse
 from forms.filling import fill
-from server.models import FormDuty
+from server.models import FormAttachment, FormDuty
 from server.services import folding, intake
 from server.services.blobs import BlobStore
 from server.services.identity import APP_USER_VERBS, Identity
@@ -44,7 +44,9 @@ VISIT: dict[str, Any] = {
 
 def publish_patrol(session: Session) -> None:
     """Publishes the patrol questionnaire and gives it to both kinds of post of the cast."""
-    publish(session, "cimic_patrol")
+    version = publish(session, "cimic_patrol")
+    for file in parse(version.xml).attachments:
+        session.add(FormAttachment(form_version_id=version.id, name=file.filename, type=file.type))
     for kind in ("patrol_unit", "team_site"):
         session.add(FormDuty(project_id=1, xml_form_id="cimic_patrol", post_type=kind))
     session.commit()
