@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,22 +15,38 @@ from pyodk.errors import PyODKError
 
 from server.services import accounts
 from server.services.accounts import Profile
-from tests.processes import ServerMaker
+from tests.databases import PostgresServer, make_settings
+from tests.processes import RunningServer
 from tests.server.central_forms import FORM_ID, form_xml, new_id, submission_xml
 
 PASSWORD = "correct horse battery 9"
 EMAIL = "scripts@example.org"
 
 
-@pytest.fixture
-def odk(make_server: ServerMaker, tmp_path: Path) -> Iterator[Client]:
-    """A client of a fresh server, logged in with e-mail and password as an officer of the whole mission."""
-    server = make_server(processes=1, threads=4)
-    with server.session() as session:
+@pytest.fixture(scope="module")
+def server(
+    database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[RunningServer]:
+    """One server for the module, because a start costs seconds; each test has a project of its own."""
+    data_dir = tmp_path_factory.mktemp("pyodk") / "data"
+    url = f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"
+    if database_kind == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        url = postgres.new_database(f"pyodk_{os.getpid()}")
+    running = RunningServer(make_settings(data_dir, url), processes=1, threads=4).prepare()
+    with running.session() as session:
         accounts.create_user(session, None, EMAIL, Profile("Scripts", "hq_officer"), PASSWORD)
-    server.start()
-    config = Config(central=CentralConfig(base_url=server.base_url, username=EMAIL, password=PASSWORD, default_project_id=1))
+    yield running.start()
+    running.kill()
+
+
+@pytest.fixture
+def odk(server: RunningServer, tmp_path: Path) -> Iterator[Client]:
+    """A client, logged in with e-mail and password as an officer of the whole mission, in a new project."""
+    config = Config(central=CentralConfig(base_url=server.base_url, username=EMAIL, password=PASSWORD))
     with Client(config=config, cache_path=tmp_path / "cache.toml") as client:
+        number = client.post("projects", json={"name": "Test"}).json()["id"]
+    with Client(config=config, cache_path=tmp_path / "cache.toml", project_id=number) as client:
         yield client
 
 
@@ -41,8 +58,8 @@ def form(odk: Client) -> Client:
 
 
 def test_projects_are_listed_and_shown(odk: Client) -> None:
-    assert [project.id for project in odk.projects.list()] == [1]
-    assert odk.projects.get(1).name == odk.projects.list()[0].name
+    assert {1, odk.project_id} <= {project.id for project in odk.projects.list()}
+    assert odk.projects.get().name == "Test"
 
 
 def test_a_token_kept_from_last_time_is_used_again(odk: Client, tmp_path: Path) -> None:
@@ -61,7 +78,7 @@ def test_a_wrong_password_is_told_as_such(odk: Client, tmp_path: Path) -> None:
 def test_app_users_are_made_once_and_assigned_to_forms(form: Client) -> None:
     made = list(form.projects.create_app_users(display_names=["Patrol 1", "Patrol 2"], forms=[FORM_ID]))
     again = list(form.projects.create_app_users(display_names=["Patrol 1", "Patrol 3"], forms=[FORM_ID]))
-    listed = form.get(f"projects/1/forms/{FORM_ID}/assignments/app-user").json()
+    listed = form.get(f"projects/{form.project_id}/forms/{FORM_ID}/assignments/app-user").json()
 
     assert [user.displayName for user in made] == ["Patrol 1", "Patrol 2"]
     assert all(len(user.token or "") == 64 for user in made)
@@ -87,8 +104,8 @@ def test_a_form_is_created_from_a_workbook_with_its_list_and_updated(odk: Client
     odk.forms.update(form_id="households", definition=workbook, attachments=[towns])
 
     assert odk.forms.get("households").version == "v2"
-    assert odk.get("projects/1/forms/households/attachments").json()[0]["blobExists"] is True
-    assert odk.get("projects/1/forms/households/attachments/towns.csv").text == towns.read_text()
+    assert odk.get(f"projects/{odk.project_id}/forms/households/attachments").json()[0]["blobExists"] is True
+    assert odk.get(f"projects/{odk.project_id}/forms/households/attachments/towns.csv").text == towns.read_text()
 
 
 def test_a_new_list_alone_makes_a_new_version(odk: Client, tmp_path: Path) -> None:
@@ -100,7 +117,7 @@ def test_a_new_list_alone_makes_a_new_version(odk: Client, tmp_path: Path) -> No
     odk.forms.update(form_id="households", attachments=[towns], version_updater=lambda version: version + ".1")
 
     assert odk.forms.get("households").version == "v1.1"
-    assert "Town B" in odk.get("projects/1/forms/households/attachments/towns.csv").text
+    assert "Town B" in odk.get(f"projects/{odk.project_id}/forms/households/attachments/towns.csv").text
 
 
 def test_publishing_a_version_twice_is_told_as_409_6(form: Client) -> None:
@@ -126,7 +143,8 @@ def test_submissions_go_round(form: Client, tmp_path: Path) -> None:
     assert [each.instanceId for each in form.submissions.list(form_id=FORM_ID)] == [iid]
     assert shown.reviewState == "approved"
     assert [each.body for each in form.submissions.list_comments(iid, form_id=FORM_ID)] == ["checked", "renamed"]
-    assert form.get(f"projects/1/forms/{FORM_ID}/submissions/{iid}/attachments/photo 1.jpg").content == photo.read_bytes()
+    file = f"projects/{form.project_id}/forms/{FORM_ID}/submissions/{iid}/attachments/photo 1.jpg"
+    assert form.get(file).content == photo.read_bytes()
 
 
 def test_a_submission_sent_twice_is_told_as_409_3(form: Client) -> None:
@@ -191,18 +209,19 @@ def test_a_stale_update_is_told_as_409_15(odk: Client) -> None:
 
 
 def test_the_registers_are_lists_that_scripts_can_write(odk: Client) -> None:
-    names = {each.name for each in odk.entity_lists.list()}
-    properties = [each.name for each in odk.entity_lists.get("facilities").properties or []]
-    made = odk.entities.create(label="Clinic of Bria", data={properties[0]: "Clinic of Bria"}, entity_list_name="facilities")
+    names = {each.name for each in odk.entity_lists.list(project_id=1)}
+    listed = {"entity_list_name": "facilities", "project_id": 1}
+    properties = [each.name for each in odk.entity_lists.get(**listed).properties or []]
+    made = odk.entities.create(label="Clinic of Bria", data={properties[0]: "Clinic of Bria"}, **listed)
 
     assert {"facilities", "settlements"} <= names
-    assert [each.uuid for each in odk.entities.list(entity_list_name="facilities")] == [made.uuid]
+    assert [each.uuid for each in odk.entities.list(**listed)] == [made.uuid]
 
 
 def test_entities_csv_is_what_a_spreadsheet_reads(odk: Client) -> None:
     odk.entity_lists.create(entity_list_name="people")
     one = odk.entities.create(label="Zoë", data={}, entity_list_name="people")
-    text = odk.get("projects/1/datasets/people/entities.csv").content.decode()
+    text = odk.get(f"projects/{odk.project_id}/datasets/people/entities.csv").content.decode()
 
     assert [(row["__id"], row["label"]) for row in csv.DictReader(text.splitlines())] == [(one.uuid, "Zoë")]
 
