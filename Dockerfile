@@ -14,6 +14,8 @@ COPY sync sync
 COPY server server
 COPY --from=web /build/server/office/static/dist server/office/static/dist
 RUN python -m venv /opt/fieldpost \
+ && /opt/fieldpost/bin/pip install --no-cache-dir --constraint requirements.lock babel \
+ && /opt/fieldpost/bin/pybabel --quiet compile --locale fr --directory server/office/translations \
  && /opt/fieldpost/bin/pip install --no-cache-dir --constraint requirements.lock .
 
 FROM python:3.11-slim-bookworm

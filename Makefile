@@ -4,9 +4,10 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8080
 BIN := .venv/bin
+FRENCH := server/office/translations/fr/LC_MESSAGES/messages
 export FIELDPOST_DATA_DIR ?= ./data
 
-setup: .venv/.installed server/office/static/dist/.built system-packages
+setup: .venv/.installed $(FRENCH).mo server/office/static/dist/.built system-packages
 
 system-packages:
 	@sh tests/system-packages.sh
@@ -17,12 +18,15 @@ system-packages:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+$(FRENCH).mo: $(FRENCH).po .venv/.installed
+	$(BIN)/pybabel --quiet compile --locale fr --directory server/office/translations
+
 server/office/static/dist/.built: web/office/package-lock.json $(shell find web/office -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 	cd web/office && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
 	@touch $@
 
 # run needs no test programs, so it does not touch the system's packages.
-run: .venv/.installed server/office/static/dist/.built
+run: .venv/.installed $(FRENCH).mo server/office/static/dist/.built
 	$(BIN)/fieldpost init
 	$(BIN)/fieldpost demo --if-empty
 	$(BIN)/fieldpost serve --host $(HOST) --port $(PORT)

@@ -15,6 +15,10 @@ def words(problem: Problem) -> tuple[str, str]:
     """Message and advice in the reader's language (the catalogue's English is the key of the translation)."""
     message = gettext(problem.kind.message)
     advice = gettext(problem.kind.advice) if problem.kind.advice else ""
+    reason = problem.details.get("reason")
+    if isinstance(reason, str) and reason:
+        # Services give reasons in English; those that are plain sentences are in the catalogue as well.
+        problem = Problem(problem.kind.name, **{**problem.details, "reason": gettext(reason)})
     return problem.fill(message), problem.fill(advice)
 
 
