@@ -60,9 +60,11 @@ def leaving(
     At area precision names are kept back, because the name of a place is a place.
     """
     precision = PRECISION[level(sensitivity)]
+    # A property that is more sensitive than the whole was judged to be does not slip out with it.
+    limit = max(LEVELS.index(level(sensitivity)), LEVELS.index(register.sensitivity))
     allowed = {
         name: prop for name, prop in register.properties.items()
-        if audience in prop.audiences and not (LEVELS.index(prop.sensitivity) > LEVELS.index(level(sensitivity)))
+        if audience in prop.audiences and LEVELS.index(prop.sensitivity) <= limit
     }
     names = set(register.matching.names + register.matching.aliases) if register.matching else set()
     names |= {register.label_property} if register.label_property else set()

@@ -1,62 +1,73 @@
-"""What may leave: fields by audience, place by sensitivity, two persons where the rules ask for them."""
+"""What may leave: whitelist by audience, place by sensitivity, and when two persons decide."""
 
 from __future__ import annotations
 
 import pytest
 
+from sync import release
 from sync.registers import load_registers
-from sync.release import audiences, leaving, second_person
 
 FACILITIES = load_registers()["facilities"]
-DATA = {"fac_name": "CS Gbade", "fac_group": "health", "functionality": "partial", "geometry": "6.49012 17.45201", "secret": "x"}
-PLACE = (6.49012, 17.45201)
+CLINIC = {
+    "fac_name": "Centre de Santé de Gbadé", "fac_altname": "CS Gbade", "fac_group": "health", "fac_type": "health_centre",
+    "functionality": "full", "adm2_pcode": "CF321", "geometry": "6.4901 17.4520 0 8", "unknown_property": "x",
+}  # fmt: skip
 
 
-def test_only_named_fields_leave_and_never_the_raw_position() -> None:
-    found = leaving(FACILITIES, DATA, "CS Gbade", PLACE, "ngo", "moderate", "Health facility")
-
-    assert found.data == {"fac_name": "CS Gbade", "fac_group": "health", "functionality": "partial"}
-
-
-def test_the_public_gets_kind_and_district_only() -> None:
-    found = leaving(FACILITIES, DATA, "CS Gbade", PLACE, "public", "moderate", "Health facility")
-
-    assert (found.label, found.data, found.lat) == ("Health facility", {"fac_group": "health"}, None)
-
-
-@pytest.mark.parametrize(("sensitivity", "place"), [("moderate", (6.49, 17.45)), ("high", (None, None)), (None, (None, None))])
-def test_the_place_is_as_exact_as_the_sensitivity_allows(
-    sensitivity: str | None, place: tuple[float | None, float | None]
-) -> None:
-    found = leaving(FACILITIES, DATA, "CS Gbade", PLACE, "ngo", sensitivity, "Health facility")
-
-    assert (found.lat, found.lon) == place
-
-
-def test_a_name_stays_where_the_place_may_not_be_known() -> None:
-    found = leaving(FACILITIES, DATA, "CS Gbade", PLACE, "ngo", "high", "Health facility")
-
-    assert (found.label, "fac_name" in found.data) == ("Health facility", False)
-
-
-def test_an_unknown_audience_gets_nothing() -> None:
-    assert leaving(FACILITIES, DATA, "CS Gbade", PLACE, "nobody", "moderate", "Health facility").data == {}
+def leaving(audience: str, sensitivity: str | None) -> release.Leaving:
+    return release.leaving(FACILITIES, CLINIC, "Gbadé", (6.49014, 17.45203), audience, sensitivity, "Health, Bossangoa")
 
 
 @pytest.mark.parametrize(
-    ("sensitivity", "marking", "reasons"),
+    ("sensitivity", "place"),
     [
-        ("low", "UNCLASSIFIED", ()),
-        ("high", None, ("sensitivity",)),
-        ("low", "CONFIDENTIAL", ("un_class",)),
-        (None, None, ("sensitivity",)),
+        ("low", (6.49014, 17.45203)), ("moderate", (6.49, 17.45)), ("high", (None, None)), ("severe", (None, None)),
+        (None, (None, None)), ("nonsense", (None, None)),
     ],
-)
-def test_a_second_person_decides_where_the_rules_ask_for_it(
-    sensitivity: str | None, marking: str | None, reasons: tuple[str, ...]
+)  # fmt: skip
+def test_the_place_is_as_precise_as_the_sensitivity_allows(
+    sensitivity: str | None, place: tuple[float | None, float | None]
 ) -> None:
-    assert second_person(sensitivity, [marking]) == reasons
+    out = leaving("ngo", sensitivity)
+
+    assert (out.lat, out.lon) == place
 
 
-def test_only_low_goes_to_the_public() -> None:
-    assert [level for level in ("low", "moderate", "high", "severe") if "public" in audiences(level)] == ["low"]
+def test_where_the_place_may_not_go_its_names_stay_too() -> None:
+    out = leaving("ngo", "high")
+
+    assert out.label == "Health, Bossangoa"
+    assert "Gbad" not in str(out.data)
+
+
+def test_what_the_register_does_not_give_to_an_audience_stays() -> None:
+    assert set(leaving("public", "moderate").data) == {"fac_group", "adm2_pcode"}
+    assert leaving("internal", "low").data == {}
+
+
+@pytest.mark.parametrize("audience", ["ngo", "unct", "mission", "authority", "force", "public", "nobody"])
+@pytest.mark.parametrize("sensitivity", ["low", "moderate", "high", "severe"])
+def test_a_property_that_no_register_file_names_never_leaves(audience: str, sensitivity: str) -> None:
+    out = leaving(audience, sensitivity)
+
+    assert "unknown_property" not in out.data
+    assert "geometry" not in out.data
+
+
+def test_higher_sensitivity_never_opens_more_audiences() -> None:
+    open_to = [set(release.audiences(level)) for level in release.LEVELS]
+
+    assert all(higher <= lower for lower, higher in zip(open_to, open_to[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "markings", "reasons"),
+    [
+        ("low", ["UNCLASSIFIED", None], ()), ("moderate", [], ()), ("high", [], ("sensitivity",)),
+        (None, [], ("sensitivity",)), ("low", ["CONFIDENTIAL"], ("un_class",)), ("severe", ["X"], ("sensitivity", "un_class")),
+    ],
+)  # fmt: skip
+def test_two_persons_decide_where_it_is_sensitive_or_classified(
+    sensitivity: str | None, markings: list[str | None], reasons: tuple[str, ...]
+) -> None:
+    assert release.second_person(sensitivity, markings) == reasons
