@@ -233,12 +233,13 @@ def test_unknown_and_known_addresses_answer_alike(app: Flask, cast: Cast) -> Non
     assert known.text.replace(cast.officer.email, "") .count("<") == unknown.text.replace("nobody@example.org", "").count("<")
 
 
-@pytest.mark.parametrize(
-    "email", ["", "\x00", "x" * 100_000, "\ud800", "' OR 1=1 --", "a@b\r\nSet-Cookie: x=1", "%", "\u202e@example.org"]
-)
 @pytest.mark.parametrize("password", ["", "\x00", "p" * 10_000, "\udfff"])
-def test_hostile_log_in_is_a_failed_log_in(session: Session, cast: Cast, email: str, password: str) -> None:
-    assert refused(session, email, password) == "not_authenticated"
+def test_hostile_log_in_is_a_failed_log_in(session: Session, cast: Cast, password: str) -> None:
+    emails = ["", "\x00", "x" * 100_000, "\ud800", "' OR 1=1 --", "a@b\r\nSet-Cookie: x=1", "%", "\u202e@example.org"]
+
+    found = {email: refused(session, email, password) for email in emails}
+
+    assert set(found.values()) == {"not_authenticated"}, found
 
 
 def test_hostile_log_in_over_http_is_answered_by_the_form(app: Flask, cast: Cast) -> None:
