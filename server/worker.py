@@ -21,13 +21,14 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.config import load_settings
 from server.engines import engine_options, prepare_engine
-from server.queries.merge_facts import any_waiting
+from server.queries import merge_facts as queries
 from server.services import folding, heartbeat, sealing
 from server.services.journal import now
 
 # A stored report shows up within this time, for the price of one small query each time.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 AFTER_ERROR = 5.0
+LONGEST_YIELD = 0.25
 
 
 @dataclass
@@ -75,10 +76,14 @@ class Worker:
                     duty.action(session)
                     session.commit()
                     duty.due = time.monotonic() + duty.seconds
-            if not any_waiting(session, now()):
+            if not queries.any_waiting(session, now()):
                 return False
+            newest, started = queries.newest(session), time.monotonic()
             session.rollback()
             folded, _failed = folding.fold_batch(session)
+            if self.engine.dialect.name == "sqlite" and queries.newest(session) > newest:
+                # Reports are coming in: SQLite's one writer is theirs for as long as it was ours.
+                self.stop.wait(min(LONGEST_YIELD, time.monotonic() - started))
             return folded > 0
 
     def _orphaned(self) -> bool:

@@ -91,6 +91,11 @@ def any_waiting(session: Session, now: dt.datetime) -> bool:
     return session.scalar(select(literal(1)).select_from(PendingFact).where(due).limit(1)) is not None
 
 
+def newest(session: Session) -> int:
+    """The number of the newest stored fact, 0 when there is none."""
+    return session.scalar(select(func.max(Fact.id))) or 0
+
+
 def failing(session: Session) -> Sequence[PendingFact]:
     """Facts that could not be folded so far, with attempts and the last error."""
     return session.scalars(select(PendingFact).where(PendingFact.attempts > 0).order_by(PendingFact.fact_id)).all()

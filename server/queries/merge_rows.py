@@ -148,11 +148,11 @@ def pair_row(key: str, match: Match) -> Row:
     }  # fmt: skip
 
 
-def match_of(row: models.CandidatePair) -> Match:
-    """The compared pair that a row holds."""
-    features = dict(row.features)
-    proposed = bool(features.pop("proposed", False))
-    return Match(row.a_id, row.b_id, row.score, row.certain, proposed, features)
+def match_of(a_id: str, b_id: str, score: float, certain: bool, features: Mapping[str, Any]) -> Match:
+    """The compared pair that a row's columns describe."""
+    shown = dict(features)
+    proposed = bool(shown.pop("proposed", False))
+    return Match(a_id, b_id, score, certain, proposed, shown)
 
 
 def event_of(event: models.Event, fact: models.Fact) -> EventFact | None:

@@ -58,6 +58,7 @@ class SqlMergeStore:
         self._observations: dict[EntityKey, list[Observation]] = {}
         self._states: dict[str, tuple[str, int | None, str | None]] = {}
         self._new_faces: dict[EntityKey, Face | None] = {}
+        self._matches: dict[EntityKey, dict[tuple[str, str], Match]] = {}
 
     def report_version(self, key: str) -> None:
         """The folding service hands in current versions only, so there is none to compare with."""
@@ -188,14 +189,24 @@ class SqlMergeStore:
         return found
 
     def matches(self, register: str, entity_ids: Collection[str]) -> list[Match]:
+        self._load_matches(register, [e for e in entity_ids if (register, e) not in self._matches])
         found: dict[tuple[str, str], Match] = {}
-        for part in chunks(entity_ids):
-            for side in (CandidatePair.a_id, CandidatePair.b_id):
-                query = select(CandidatePair).where(_in_list(CandidatePair, register), side.in_(part))
-                for row in self.session.scalars(query):
-                    found[(row.a_id, row.b_id)] = rows.match_of(row)
-                    self.session.expunge(row)
+        for entity in entity_ids:
+            found |= self._matches[(register, entity)]
         return list(found.values())
+
+    def _load_matches(self, register: str, entity_ids: Collection[str]) -> None:
+        for entity in entity_ids:
+            self._matches[(register, entity)] = {}
+        wanted = set(entity_ids)
+        table = CandidatePair.__table__.c
+        columns = (table.a_id, table.b_id, table.score, table.certain, table.features)
+        for part in chunks(entity_ids):
+            for side in (table.a_id, table.b_id):
+                query = select(*columns).where(_in_list(table, register), side.in_(part))
+                for row in self.session.execute(query):
+                    for entity in {row.a_id, row.b_id} & wanted:
+                        self._matches[(register, entity)][(row.a_id, row.b_id)] = rows.match_of(*row)
 
     def put_matches(self, register: str, entity_ids: Collection[str], matches: Sequence[Match]) -> None:
         for part in chunks(entity_ids):
@@ -203,6 +214,7 @@ class SqlMergeStore:
             self.session.execute(delete(CandidatePair).where(_in_list(CandidatePair, register), either))
         if matches:
             self.session.execute(insert(CandidatePair), [rows.pair_row(register, match) for match in matches])
+        self._matches.clear()
 
     def members(self, register: str, entity_ids: Collection[str]) -> set[str]:
         homes: set[str] = set()

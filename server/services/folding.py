@@ -22,8 +22,8 @@ Folder = Callable[[Session, Collection[Fact]], None]
 # In this order: summaries name places by the records that merging made; releases read both.
 FOLDERS: list[Folder] = [merging.fold, summaries.fold, release_rows.fold]
 
-# Small enough that intake never waits long for SQLite's one writer.
-BATCH = 50
+# SQLite has one writer, which a batch holds while it works: small batches, so that intake never waits long.
+BATCHES = {"sqlite": 25, "postgresql": 100}
 _FIRST_RETRY, _LAST_RETRY = dt.timedelta(seconds=5), dt.timedelta(minutes=10)
 
 
@@ -64,10 +64,10 @@ def fold_facts(session: Session, fact_ids: Collection[int]) -> None:
         raise
 
 
-def fold_batch(session: Session, limit: int = BATCH, exclude: Collection[int] = ()) -> tuple[int, list[int]]:
+def fold_batch(session: Session, exclude: Collection[int] = ()) -> tuple[int, list[int]]:
     """Folds the oldest waiting facts and commits. Returns how many were folded and the ids of those that failed."""
     queries.hold_queue(session)
-    ids = queries.claim(session, limit, now(), exclude)
+    ids = queries.claim(session, BATCHES[session.get_bind().dialect.name], now(), exclude)
     if not ids:
         session.commit()
         return 0, []

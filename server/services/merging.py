@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from forms.entities import EntityOperation, operations
+from forms.fields import FormDefinition
 from server.models import Event, Fact, Submission
 from server.problems import Problem
 from server.queries import merge_facts as queries
@@ -84,11 +85,15 @@ def _reports(session: Session, keys: Collection[Key], rules: Mapping[str, Regist
     units = queries.post_units(session, {row.post_id for rows in versions.values() for row in rows if row.post_id})
     zone, held_back = zone_of(session), queries.approval_lists(session)
     found = []
+    definitions: dict[tuple[int, str, str], FormDefinition | None] = {}
     for key, rows in versions.items():
         ordered = reports.in_order(rows)
+        form = (key[0], key[1], ordered[-1].form_version)
+        if form not in definitions:
+            definitions[form] = definition_for(session, ordered[-1])
         state = decisions.get((key[0], key[1], key[3]), _Decision())
         context = _context(key, ordered, envelopes, units, zone, state)
-        found.append(_report(session, ordered[-1], context, rules, state, held_back))
+        found.append(_report(ordered[-1], definitions[form], context, rules, state, held_back))
     return found
 
 
@@ -142,14 +147,14 @@ def _context(
 
 
 def _report(
-    session: Session,
     row: Submission,
+    definition: FormDefinition | None,
     context: ReportContext,
     rules: Mapping[str, Register],
     state: _Decision,
     held_back: Collection[tuple[int, str]],
 ) -> Report:
-    submission, definition = parsed(row), definition_for(session, row)
+    submission = parsed(row)
     if submission is None or definition is None:
         return Report(context.key, context.version, (), context.fact_id)
     asked = [

@@ -29,9 +29,6 @@ from sync.merge.review import Task, contested_tasks, held_task, pair_tasks, prop
 from sync.registers import Matching, Register, plain_register
 from sync.store import EntityKey, MergeStore
 
-# A compared pair below this probability is not kept: average linkage counts it as 0 anyway.
-KEEP_FROM = 0.02
-
 
 class Engine:
     """Merges with the given register files; a list without one is kept as ODK Central keeps it."""
@@ -127,7 +124,8 @@ class Engine:
                 pair = pair_of(entity_id, other.id)
                 if face is not None and other.id != entity_id and pair not in found:
                     found[pair] = match(face, other, matching)
-        kept = [m for _, m in sorted(found.items()) if m.proposed or m.score >= KEEP_FROM]
+        # A pair that nobody is asked about counts as 0 in average linkage, and keeps components small.
+        kept = [m for _, m in sorted(found.items()) if m.proposed]
         self.store.put_matches(register.name, list(states), kept)
 
     def _reach(self, register: Register, seeds: set[str]) -> set[str]:

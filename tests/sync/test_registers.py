@@ -41,7 +41,7 @@ def test_a_new_register_is_one_file(tmp_path: Path) -> None:
         ('type = "geopoint"', 'type = "text"', "rule 'place' is for geopoints"),
         ('list = "fac_type"', "", "a select needs 'list'"),
         ('"authority", "public"]', '"everybody"]', "'everybody' is not one of"),
-        ("review_from = 0.30", "review_from = 0.95", "0 < review_from < link_from <= 1 does not hold"),
+        ("review_from = 0.50", "review_from = 0.95", "0 < review_from < link_from <= 1 does not hold"),
         ('position = "geometry"', 'position = "place"', "'place' is not a property of this register"),
         ('names = ["fac_name"]', "names = []", "'names' needs at least one property"),
         ("told_days = 30", 'told_days = "30"', "'told_days' must be a number"),
