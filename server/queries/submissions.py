@@ -61,6 +61,16 @@ _TRACES = union_all(
         _QUARANTINED, _SAME_FORM, Submission.deprecated_id.is_not(None), Submission.deprecated_id == bindparam("instance_id")
     ),
 ).limit(1)
+_SHA256 = select(FormVersion.sha256).where(FormVersion.id == bindparam("version_id"))
+_VERSION_ID_FOR = (
+    select(Form.draft_version_id, Form.current_version_id, FormVersion.id)
+    .outerjoin(
+        FormVersion,
+        and_(FormVersion.form_id == Form.id, FormVersion.version == bindparam("version"), FormVersion.published_at.is_not(None)),
+    )
+    .where(Form.project_id == bindparam("project_id"), Form.xml_form_id == bindparam("xml_form_id"))
+    .order_by(Form.deleted_at.is_not(None), Form.id.desc())
+)
 _INSERT_SUBMISSION = insert(table_of(Submission))
 
 
@@ -229,19 +239,13 @@ def roots_of(session: Session, keys: Collection[tuple[int, str, bool, str]]) -> 
 
 def version_sha256(session: Session, version_id: int) -> str | None:
     """The hash of a form version's XML, by which its definition is cached."""
-    return session.scalar(select(FormVersion.sha256).where(FormVersion.id == version_id))
+    return session.connection().execute(_SHA256, {"version_id": version_id}).scalar()
 
 
 def version_id_for(session: Session, project_id: int, xml_form_id: str, version: str, is_draft: bool) -> int | None:
     """Key of the published version of that name, else of the current one; for test reports, of the draft."""
-    row = session.execute(
-        select(Form.draft_version_id, Form.current_version_id, FormVersion.id)
-        .outerjoin(
-            FormVersion,
-            and_(FormVersion.form_id == Form.id, FormVersion.version == version, FormVersion.published_at.is_not(None)),
-        )
-        .where(Form.project_id == project_id, Form.xml_form_id == xml_form_id)
-        .order_by(Form.deleted_at.is_not(None), Form.id.desc())
+    row = session.connection().execute(
+        _VERSION_ID_FOR, {"project_id": project_id, "xml_form_id": xml_form_id, "version": version}
     ).first()
     if row is None:
         return None

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from forms.fields import FormDefinition
 from server.models import Attachment, Event, Fact, Submission, SubmissionSummary
 from server.queries import mission
 from server.queries import submissions as versions_of
@@ -55,7 +56,8 @@ def renew(session: Session, keys: Collection[Key]) -> None:
     if not reports:
         return
     zone = zone_of(session)
-    said = {report.original.fact_id: _read(session, report, zone) for report in reports}
+    definitions: dict[tuple[str, str, bool], FormDefinition | None] = {}
+    said = {report.original.fact_id: _read(session, report, zone, definitions) for report in reports}
     surroundings = _Surroundings.of(session, reports, said)
     roots = [report.original.fact_id for report in reports]
     known = queries.summaries_of_roots(session, roots)
@@ -79,9 +81,15 @@ def zone_of(session: Session) -> dt.tzinfo:
     return ZoneInfo(str(mission.setting(session, "time_zone", "UTC")))
 
 
-def _read(session: Session, report: _Report, zone: dt.tzinfo) -> Said:
-    received_at = report.facts[report.original.fact_id].received_at
-    return read(parsed(report.current), definition_for(session, report.current), received_at, zone)
+def _read(
+    session: Session, report: _Report, zone: dt.tzinfo, definitions: dict[tuple[str, str, bool], FormDefinition | None]
+) -> Said:
+    """Reads the current version; `definitions` keeps what this batch has looked up already."""
+    row = report.current
+    key = (f"{row.project_id} {row.xml_form_id}", row.form_version, row.is_draft)
+    if key not in definitions:
+        definitions[key] = definition_for(session, row)
+    return read(parsed(row), definitions[key], report.facts[report.original.fact_id].received_at, zone)
 
 
 def _load(session: Session, keys: Collection[Key]) -> list[_Report]:

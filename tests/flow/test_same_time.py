@@ -20,7 +20,7 @@ def send_at_once(url: str, reports: list[bytes], files: dict[str, bytes]) -> lis
 
     def send(xml: bytes) -> requests.Response:
         body, content_type = multipart(xml, files)
-        return requests.post(f"{url}/submission", data=body, headers={**HEADERS, "Content-Type": content_type}, timeout=60)
+        return requests.post(f"{url}/submission", data=body, headers={**HEADERS, "Content-Type": content_type}, timeout=120)
 
     with ThreadPoolExecutor(len(reports)) as pool:
         return list(pool.map(send, reports))
