@@ -104,6 +104,7 @@ def show(number: str) -> str:
     return render_template(
         "releases/release.html", row=row, words=registers.Words(session, rules, language(), guarded=False),
         label=rules.label(language()), own=row.proposed_by_id == who.actor_id,
+        told={rules.label_property, *(prop.name for prop in rules.properties.values() if prop.type == "area")},
     )
 
 
