@@ -19,27 +19,51 @@ NAME = "MINUDEM (demo mission)"
 SECTORS = (("WEST", "Sector West"), ("EAST", "Sector East"))
 # Unit, sector, type of its post, days until it leaves (None: stays), number of devices.
 UNITS = (
-    ("BANBATT-3", "WEST", "patrol_unit", 23, 2), ("NEPBATT-1", "WEST", "patrol_unit", None, 1),
-    ("PAKBATT-2", "EAST", "patrol_unit", None, 2), ("RWABATT-5", "EAST", "patrol_unit", None, 2),
-    ("TS-BOSSANGOA", "WEST", "team_site", None, 1), ("TS-MARKOUNDA", "WEST", "team_site", None, 1),
-    ("TS-BATANGAFO", "EAST", "team_site", None, 1), ("TS-KABO", "EAST", "team_site", None, 1),
-)  # fmt: skip
-CELLS = (("CIMIC WEST", "CIMIC cell West", "cimic_cell", "WEST"), ("CIMIC EAST", "CIMIC cell East", "cimic_cell", "EAST"),
-         ("LO OCHA", "Liaison officer to OCHA", "liaison", None), ("CIMIC HQ", "Force CIMIC branch", "headquarters", None))  # fmt: skip
+    ("BANBATT-3", "WEST", "patrol_unit", 23, 2),
+    ("NEPBATT-1", "WEST", "patrol_unit", None, 1),
+    ("PAKBATT-2", "EAST", "patrol_unit", None, 2),
+    ("RWABATT-5", "EAST", "patrol_unit", None, 2),
+    ("TS-BOSSANGOA", "WEST", "team_site", None, 1),
+    ("TS-MARKOUNDA", "WEST", "team_site", None, 1),
+    ("TS-BATANGAFO", "EAST", "team_site", None, 1),
+    ("TS-KABO", "EAST", "team_site", None, 1),
+)
+CELLS = (
+    ("CIMIC WEST", "CIMIC cell West", "cimic_cell", "WEST"),
+    ("CIMIC EAST", "CIMIC cell East", "cimic_cell", "EAST"),
+    ("LO OCHA", "Liaison officer to OCHA", "liaison", None),
+    ("CIMIC HQ", "Force CIMIC branch", "headquarters", None),
+)
 _FIELD = ("patrol_unit", "team_site", "cimic_cell")
 _OFFICE = ("cimic_cell", "liaison", "headquarters")
 DUTIES = {
-    "cimic_patrol": _FIELD, "key_infrastructure": _FIELD, "route_status": _FIELD, "eo_hazard": _FIELD,
-    "security_incident": (*_FIELD, "liaison"), "monthly_return": ("patrol_unit", "team_site"),
-    "capability_return": ("patrol_unit",), "who_what_where": _OFFICE, "request_assistance": _OFFICE, "liaison_note": _OFFICE,
-    "key_leader": _OFFICE, "qip": _OFFICE, "supplier": _OFFICE, "after_action": _OFFICE,
-}  # fmt: skip
+    "cimic_patrol": _FIELD,
+    "key_infrastructure": _FIELD,
+    "route_status": _FIELD,
+    "eo_hazard": _FIELD,
+    "security_incident": (*_FIELD, "liaison"),
+    "monthly_return": ("patrol_unit", "team_site"),
+    "capability_return": ("patrol_unit",),
+    "who_what_where": _OFFICE,
+    "request_assistance": _OFFICE,
+    "liaison_note": _OFFICE,
+    "key_leader": _OFFICE,
+    "qip": _OFFICE,
+    "supplier": _OFFICE,
+    "after_action": _OFFICE,
+}
 # Role, name, sector.
 PEOPLE = (
-    ("admin", "Administrator", None), ("hq_officer", "Force CIMIC officer", None), ("officer", "Officer West", "WEST"),
-    ("officer", "Officer East", "EAST"), ("approver", "Operations approver", None), ("observer", "Observer Bossangoa", "WEST"),
-    ("collector", "Collector East", "EAST"), ("partner", "Partner agency", None), ("auditor", "Auditor", None),
-)  # fmt: skip
+    ("admin", "Administrator", None),
+    ("hq_officer", "Force CIMIC officer", None),
+    ("officer", "Officer West", "WEST"),
+    ("officer", "Officer East", "EAST"),
+    ("approver", "Operations approver", None),
+    ("observer", "Observer Bossangoa", "WEST"),
+    ("collector", "Collector East", "EAST"),
+    ("partner", "Partner agency", None),
+    ("auditor", "Auditor", None),
+)
 _ROLES = {"patrol_unit": "patrol", "team_site": "unmo", "cimic_cell": "cimic", "liaison": "lo", "headquarters": "cimic"}
 
 
@@ -91,7 +115,8 @@ def set_up(session: Session, settings: Settings, span: Span) -> Made:
 def make_roads(session: Session, identity: Identity, roads: tuple[Road, ...]) -> None:
     """Enters the known road segments, as headquarters does, and commits."""
     facts = [
-        merging.write_entity(session, identity, 1, "routes", road.id, "create", road.name, {"route_name": road.name}) for road in roads
+        merging.write_entity(session, identity, 1, "routes", road.id, "create", road.name, {"route_name": road.name})
+        for road in roads
     ]
     folding.fold_now(session, facts)
     session.commit()
@@ -140,7 +165,9 @@ def _people(session: Session, sectors: dict[str, int]) -> list[Login]:
     for role, name, sector in PEOPLE:
         email = f"{name.lower().replace(' ', '.')}@demo.example"
         profile = accounts.Profile(
-            name=name, role=role, sector_id=sectors[sector] if sector else None,
+            name=name,
+            role=role,
+            sector_id=sectors[sector] if sector else None,
             organisation="Relief Bridge" if role == "partner" else None,
         )
         password = one_time_password()

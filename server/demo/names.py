@@ -5,26 +5,66 @@ from __future__ import annotations
 import unicodedata
 from random import Random
 
-_FIRST = ("Gba", "Bo", "Kou", "Nda", "Zé", "Bam", "Lé", "Mba", "Wa", "Yam", "Dé", "Ngo", "Bé", "Ti", "Fa", "Ro", "Gou", "Sa", "Dou", "Ka")
+_FIRST = (
+    "Gba",
+    "Bo",
+    "Kou",
+    "Nda",
+    "Zé",
+    "Bam",
+    "Lé",
+    "Mba",
+    "Wa",
+    "Yam",
+    "Dé",
+    "Ngo",
+    "Bé",
+    "Ti",
+    "Fa",
+    "Ro",
+    "Gou",
+    "Sa",
+    "Dou",
+    "Ka",
+)
 _MIDDLE = ("", "", "ra", "bo", "na", "li", "ko", "mba", "ya", "do", "ngué")
 _LAST = ("ra", "ngo", "dé", "la", "mbé", "ki", "ya", "ko", "ri", "ndou", "ta", "zou", "mo", "ssé", "vo")
 
 # What stands on the sign, by type of facility.
 SIGNS: dict[str, str] = {
-    "hospital": "Hôpital de district de {}", "health_centre": "Centre de santé de {}", "health_post": "Poste de santé de {}",
-    "primary": "École primaire de {}", "secondary": "Collège de {}", "borehole_hand": "Forage de {}",
-    "well_protected": "Puits de {}", "borehole_motor": "Forage motorisé de {}", "market": "Marché de {}", "church": "Église de {}",
-    "mosque": "Mosquée de {}", "bridge": "Pont de {}", "customary": "Chefferie de {}", "police": "Gendarmerie de {}",
+    "hospital": "Hôpital de district de {}",
+    "health_centre": "Centre de santé de {}",
+    "health_post": "Poste de santé de {}",
+    "primary": "École primaire de {}",
+    "secondary": "Collège de {}",
+    "borehole_hand": "Forage de {}",
+    "well_protected": "Puits de {}",
+    "borehole_motor": "Forage motorisé de {}",
+    "market": "Marché de {}",
+    "church": "Église de {}",
+    "mosque": "Mosquée de {}",
+    "bridge": "Pont de {}",
+    "customary": "Chefferie de {}",
+    "police": "Gendarmerie de {}",
     "idp_informal": "Site de déplacés de {}",
 }
 _SHORT: dict[str, tuple[str, ...]] = {
-    "Centre de santé": ("CS", "C.S.", "Centre de Sante", "Ctre de santé"), "Poste de santé": ("PS", "Poste sante", "P.S."),
-    "École primaire": ("Ecole", "EP", "Ecole primaire", "Ec. primaire"), "Collège": ("College", "CEG"),
-    "Forage motorisé": ("Forage", "Forage motorise"), "Forage": ("Forage", "Pompe", "Forage PMH"), "Puits": ("Puits", "Puit"),
-    "Marché": ("Marche", "Marché"), "Église": ("Eglise", "Église cath."), "Mosquée": ("Mosquee", "Mosquée"),
-    "Pont": ("Pont",), "Chefferie": ("Chefferie", "Chef de village"), "Gendarmerie": ("Gendarmerie", "Poste gendarmerie"),
-    "Hôpital de district": ("Hopital", "Hôpital", "HD"), "Site de déplacés": ("Site deplaces", "Site IDP"),
-}  # fmt: skip
+    "Centre de santé": ("CS", "C.S.", "Centre de Sante", "Ctre de santé"),
+    "Poste de santé": ("PS", "Poste sante", "P.S."),
+    "École primaire": ("Ecole", "EP", "Ecole primaire", "Ec. primaire"),
+    "Collège": ("College", "CEG"),
+    "Forage motorisé": ("Forage", "Forage motorise"),
+    "Forage": ("Forage", "Pompe", "Forage PMH"),
+    "Puits": ("Puits", "Puit"),
+    "Marché": ("Marche", "Marché"),
+    "Église": ("Eglise", "Église cath."),
+    "Mosquée": ("Mosquee", "Mosquée"),
+    "Pont": ("Pont",),
+    "Chefferie": ("Chefferie", "Chef de village"),
+    "Gendarmerie": ("Gendarmerie", "Poste gendarmerie"),
+    "Hôpital de district": ("Hopital", "Hôpital", "HD"),
+    "Site de déplacés": ("Site deplaces", "Site IDP"),
+}
 
 
 def place_name(random: Random) -> str:

@@ -25,7 +25,9 @@ def drawing(caption: str, random: Random) -> bytes:
     left, width, height = random.randrange(80, 250), random.randrange(180, 300), random.randrange(90, 140)
     wall, top = (225, 215, 190 + random.randrange(40)), horizon + 40 - height
     draw.rectangle((left, top, left + width, horizon + 40), fill=wall, outline=(80, 70, 60))
-    draw.polygon([(left - 20, top), (left + width // 2, top - 60), (left + width + 20, top)], fill=(150, 70 + random.randrange(50), 50))
+    draw.polygon(
+        [(left - 20, top), (left + width // 2, top - 60), (left + width + 20, top)], fill=(150, 70 + random.randrange(50), 50)
+    )
     for number in range(3):
         x = left + 20 + number * width // 3
         draw.rectangle((x, top + 30, x + width // 6, top + 65), fill=(70, 90, 110))

@@ -124,11 +124,13 @@ class Planner:
             phone = self._phone_in(settlement.district.sector)
             share = self.random.random() * 0.72
             moment = self.span.at(share, self.random)
-            self.add("patrol", phone, moment, settlement)
+            # Back in the base the patrol sends all of the day at once.
+            sent = moment + dt.timedelta(hours=2) + self._delay()
+            self.add("patrol", phone, moment, settlement, sent)
             left = []
             for number, facility in enumerate(by_settlement[settlement.key], start=1):
                 if self.random.random() < 0.65:
-                    seen[facility.key] = self._facility(facility, phone, moment + dt.timedelta(minutes=20 * number))
+                    seen[facility.key] = self._facility(facility, phone, moment + dt.timedelta(minutes=20 * number), sent)
                 else:
                     left.append(facility)
             self._second_visit(settlement, left, share, seen)
@@ -137,13 +139,16 @@ class Planner:
     def _second_visit(self, settlement: Settlement, left: list[Facility], share: float, seen: dict[int, Task]) -> None:
         again = min(0.97, share + self.random.uniform(0.05, 0.3))
         phone, moment = self._phone_in(settlement.district.sector), self.span.at(again, self.random)
+        sent = moment + dt.timedelta(hours=2) + self._delay()
         if self.random.random() < REVISITS / len(self.world.settlements):
-            self.add("patrol", phone, moment, settlement, known=True)
+            self.add("patrol", phone, moment, settlement, sent, known=True)
         for number, facility in enumerate(left, start=1):
-            seen[facility.key] = self._facility(facility, phone, moment + dt.timedelta(minutes=20 * number))
+            seen[facility.key] = self._facility(facility, phone, moment + dt.timedelta(minutes=20 * number), sent)
 
-    def _facility(self, facility: Facility, phone: Phone, moment: dt.datetime, **options: Any) -> Task:
-        self.add("facility", phone, moment, facility, **options)
+    def _facility(
+        self, facility: Facility, phone: Phone, moment: dt.datetime, sent: dt.datetime | None = None, **options: Any
+    ) -> Task:
+        self.add("facility", phone, moment, facility, sent, **options)
         return self._tasks[-1]
 
     def _seen_again(self, first_seen: dict[int, Task]) -> None:

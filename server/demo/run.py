@@ -71,6 +71,7 @@ def run(settings: Settings, seed: int, until: dt.datetime, step: Step) -> Outcom
         step("Folding the last reports", 0, 1)
         folding.drain(session)
         verdicts.decide(session, made, span)
+        folding.drain(session)
         step("Folding the last reports", 1, 1)
         counts = operations.counts(session)
     engine.dispose()
@@ -164,7 +165,7 @@ def _door(settings: Settings) -> Iterator[str]:
 @contextmanager
 def _worker() -> Iterator[None]:
     """A worker beside, which folds while the devices send; it ends with its batch."""
-    process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"])  # noqa: S603 - own module
+    process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"])
     try:
         yield
     finally:
@@ -174,4 +175,9 @@ def _worker() -> Iterator[None]:
 
 def _environment(settings: Settings) -> dict[str, str]:
     # Thirteen devices on one address: a proxy setting of the operator must not be believed here, nor slow the demo down.
-    return {**os.environ, "FIELDPOST_LOG_LEVEL": "WARNING", "FIELDPOST_TRUSTED_PROXY": "false", "FIELDPOST_DATA_DIR": str(settings.data_dir)}
+    return {
+        **os.environ,
+        "FIELDPOST_LOG_LEVEL": "WARNING",
+        "FIELDPOST_TRUSTED_PROXY": "false",
+        "FIELDPOST_DATA_DIR": str(settings.data_dir),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import uuid
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from server.demo.mission import Enrolled
 from server.demo.plan import ZONE, Task
 from server.demo.world import Facility, Settlement
 from sync.client.device import Device
+from sync.client.store import REFUSED, WAITING
 
 _PICTURE = {"patrol": "photo", "facility": "fac_photo"}
 # What a report of this kind makes, and the list on which phones find it later.
@@ -42,6 +44,7 @@ class Lane:
     def __init__(self, folder: Path, base_url: str, seed: int, memory: Memory, done: Callable[[], None]) -> None:
         self._folder, self._base_url, self._seed, self._memory, self._done = folder, base_url, seed, memory, done
         self._devices: dict[int, Device] = {}
+        self._known: dict[int, dict[str, str]] = {}
         self._now = dt.datetime.now(dt.UTC)
 
     def close(self) -> None:
@@ -50,27 +53,38 @@ class Lane:
             device.close()
 
     def pull(self, enrolled: Enrolled, at: dt.datetime) -> None:
-        """Brings the forms and lists of one phone up to date."""
+        """Brings the forms and lists of one phone up to date, and notes which things of the world are on its lists."""
+        device = self._device(enrolled)
         self._now = at
-        self._device(enrolled).pull()
+        device.pull()
+        listed = {kind: {row["name"] for row in device.rows(name)} for kind, name in _LISTED.items()}
+        self._known[enrolled.phone.key] = {
+            thing: entity for thing, entity in self._memory.ids.items() if entity in listed.get(thing.partition(" ")[0], ())
+        }
 
     def work(self, enrolled: Enrolled, tasks: list[Task]) -> None:
         """Fills and sends these tasks of one phone with the lists it pulled last. Raises DemoFailed."""
         device = self._device(enrolled)
-        listed = {kind: {row["name"] for row in device.rows(name)} for kind, name in _LISTED.items()}
-        known = {thing: id for thing, id in self._memory.ids.items() if id in listed.get(thing.partition(" ")[0], ())}
-        for task in tasks:
-            self._report(device, task, known)
-            self._done()
+        known = self._known[enrolled.phone.key]
+        for sent, burst in itertools.groupby(tasks, key=lambda task: task.sent):
+            pictures = [path for task in burst for path in self._fill(device, task, known)]
+            self._now = sent
+            self._send(device)
+            for path in pictures:
+                path.unlink()
 
     def _device(self, enrolled: Enrolled) -> Device:
         key = enrolled.phone.key
         if key not in self._devices:
             url = f"{self._base_url}/v1/key/{enrolled.token}/projects/1"
-            self._devices[key] = Device(self._folder / f"phone{key}", url, clock=lambda: self._now.timestamp())
+            self._devices[key] = Device(self._folder / f"phone{key}", url, clock=self._clock)
         return self._devices[key]
 
-    def _report(self, device: Device, task: Task, known: dict[str, str]) -> None:
+    def _clock(self) -> float:
+        return self._now.timestamp()
+
+    def _fill(self, device: Device, task: Task, known: dict[str, str]) -> list[Path]:
+        """Fills one report and puts it into the outbox; returns the pictures drawn for it."""
         random = Random(f"{self._seed} {task.number}")
         form_id, given = answers(task, known, random)
         pictures: dict[str, Path] = {}
@@ -81,19 +95,24 @@ class Lane:
             given[_PICTURE[task.kind]] = name
         finished = task.observed.astimezone(ZONE)
         xml = device.fill(
-            form_id, given, finished, start=finished - dt.timedelta(minutes=random.randrange(6, 35)),
-            instance_id=f"uuid:{uuid.UUID(int=random.getrandbits(128), version=4)}", rng=random,
+            form_id,
+            given,
+            finished,
+            start=finished - dt.timedelta(minutes=random.randrange(6, 35)),
+            instance_id=f"uuid:{uuid.UUID(int=random.getrandbits(128), version=4)}",
+            rng=random,
         )
         self._remember(device, task, form_id, xml)
-        self._now = task.sent
         for document in _faulty(xml, str(task.options.get("fault", ""))):
             device.enqueue(document, pictures)
+        self._done()
+        return list(pictures.values())
+
+    def _send(self, device: Device) -> None:
         sent = device.send()
         if sent.refused or sent.waiting:
-            last = device.store.items()[-1]
-            raise DemoFailed(f"Report {task.number} ({form_id}) was not taken: {last.message or sent.trouble}")
-        for path in pictures.values():
-            path.unlink()
+            stuck = next(item for item in device.store.items() if item.state in {REFUSED, WAITING})
+            raise DemoFailed(f"A report of {stuck.form_id} was not taken: {stuck.message or sent.trouble}")
 
     def _remember(self, device: Device, task: Task, form_id: str, xml: bytes) -> None:
         kind = _THINGS.get(task.kind)
@@ -110,7 +129,7 @@ def _caption(task: Task) -> str:
 
 
 def _faulty(xml: bytes, fault: str) -> list[bytes]:
-    """The report as it goes out, where something is wrong with it: with an old version, an unknown form, or changed on the way."""
+    """The report as it goes out when something is wrong: an old version, an unknown form, or changed on the way."""
     if fault == "old_version":
         return [re.sub(rb' version="[^"]*"', b' version="2026010101"', xml, count=1)]
     if fault == "unknown_form":

@@ -27,17 +27,31 @@ class District:
 
 
 DISTRICTS = (
-    District("CF321", "Bossangoa", "WEST", 6.49, 17.45), District("CF322", "Nana-Bakassa", "WEST", 6.95, 17.28),
-    District("CF325", "Markounda", "WEST", 7.52, 17.00), District("CF323", "Bouca", "EAST", 6.51, 18.28),
-    District("CF324", "Batangafo", "EAST", 7.25, 18.30), District("CF326", "Kabo", "EAST", 7.68, 18.62),
-)  # fmt: skip
+    District("CF321", "Bossangoa", "WEST", 6.49, 17.45),
+    District("CF322", "Nana-Bakassa", "WEST", 6.95, 17.28),
+    District("CF325", "Markounda", "WEST", 7.52, 17.00),
+    District("CF323", "Bouca", "EAST", 6.51, 18.28),
+    District("CF324", "Batangafo", "EAST", 7.25, 18.30),
+    District("CF326", "Kabo", "EAST", 7.68, 18.62),
+)
 
 # Type of facility -> kind, and how often a settlement has one.
 TYPES: dict[str, tuple[str, float]] = {
-    "borehole_hand": ("water", 0.85), "primary": ("education", 0.6), "health_post": ("health", 0.38), "church": ("religious", 0.25),
-    "well_protected": ("water", 0.25), "market": ("economy", 0.22), "health_centre": ("health", 0.16), "customary": ("government", 0.12),
-    "bridge": ("transport", 0.12), "mosque": ("religious", 0.1), "secondary": ("education", 0.1), "idp_informal": ("site", 0.06),
-    "borehole_motor": ("water", 0.05), "police": ("security", 0.03), "hospital": ("health", 0.01),
+    "borehole_hand": ("water", 0.85),
+    "primary": ("education", 0.6),
+    "health_post": ("health", 0.38),
+    "church": ("religious", 0.25),
+    "well_protected": ("water", 0.25),
+    "market": ("economy", 0.22),
+    "health_centre": ("health", 0.16),
+    "customary": ("government", 0.12),
+    "bridge": ("transport", 0.12),
+    "mosque": ("religious", 0.1),
+    "secondary": ("education", 0.1),
+    "idp_informal": ("site", 0.06),
+    "borehole_motor": ("water", 0.05),
+    "police": ("security", 0.03),
+    "hospital": ("health", 0.01),
 }
 
 
@@ -133,10 +147,19 @@ def _facilities(settlement: Settlement, first_key: int, random: Random) -> list[
         if kind == "secondary" and primary is not None:
             # Two schools on one plot: near twins that are not one thing.
             lat, lon = moved(primary.lat, primary.lon, 60, random)
-        found.append(Facility(
-            first_key + len(found), settlement, TYPES[kind][0], kind, names.sign(kind, settlement.name, random), lat, lon,
-            _owner(kind, random), int(settlement.population * random.uniform(0.4, 1.6) // 10 * 10),
-        ))
+        found.append(
+            Facility(
+                first_key + len(found),
+                settlement,
+                TYPES[kind][0],
+                kind,
+                names.sign(kind, settlement.name, random),
+                lat,
+                lon,
+                _owner(kind, random),
+                int(settlement.population * random.uniform(0.4, 1.6) // 10 * 10),
+            )
+        )
     return found
 
 
@@ -151,8 +174,13 @@ def _owner(kind: str, random: Random) -> str:
 def _roads(random: Random) -> list[Road]:
     by_name = {district.name: district for district in DISTRICTS}
     pairs = (
-        ("Bossangoa", "Nana-Bakassa"), ("Nana-Bakassa", "Markounda"), ("Bossangoa", "Bouca"), ("Bouca", "Batangafo"),
-        ("Batangafo", "Kabo"), ("Bossangoa", "Markounda"), ("Nana-Bakassa", "Batangafo"),
+        ("Bossangoa", "Nana-Bakassa"),
+        ("Nana-Bakassa", "Markounda"),
+        ("Bossangoa", "Bouca"),
+        ("Bouca", "Batangafo"),
+        ("Batangafo", "Kabo"),
+        ("Bossangoa", "Markounda"),
+        ("Nana-Bakassa", "Batangafo"),
     )
     return [Road(_uuid(random), f"{a} - {b}", by_name[a], by_name[b]) for a, b in pairs]
 
