@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import requests
@@ -30,6 +31,12 @@ class Answered:
     first: threading.Event = field(default_factory=threading.Event)
 
 
+def post(xml: bytes, files: dict[str, bytes]) -> dict[str, Any]:
+    """Body and headers of a report, as arguments of a request."""
+    body, content_type = multipart(xml, files)
+    return {"data": body, "headers": {**HEADERS, "Content-Type": content_type}}
+
+
 def send_until_killed(url: str, answered: Answered) -> None:
     """Sends one report after another until the server is gone."""
     with requests.Session() as http:
@@ -38,9 +45,8 @@ def send_until_killed(url: str, answered: Answered) -> None:
             name = f"{instance_id[5:13]}.jpg"
             xml, files = report(instance_id, settlement_new="Gbadé", photo=name), {name: instance_id.encode() * 50}
             answered.reports[instance_id] = (xml, files)
-            body, content_type = multipart(xml, files)
             try:
-                answer = http.post(f"{url}/submission", data=body, headers={**HEADERS, "Content-Type": content_type}, timeout=PATIENCE)
+                answer = http.post(f"{url}/submission", **post(xml, files), timeout=PATIENCE)
             except requests.ConnectionError:
                 return
             assert answer.status_code == 201, answer.text
@@ -65,9 +71,7 @@ def resend_all(url: str, answered: Answered) -> None:
     """What the phones do after a lost answer: everything that was not answered is sent again, and one answered too."""
     again = [each for each in answered.reports if each not in answered.done] + list(answered.done)[:1]
     for instance_id in again:
-        xml, files = answered.reports[instance_id]
-        body, content_type = multipart(xml, files)
-        answer = requests.post(f"{url}/submission", data=body, headers={**HEADERS, "Content-Type": content_type}, timeout=PATIENCE)
+        answer = requests.post(f"{url}/submission", **post(*answered.reports[instance_id]), timeout=PATIENCE)
         assert answer.status_code == 201, answer.text
 
 
