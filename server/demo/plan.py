@@ -6,6 +6,7 @@ Only decides; the answers are made when a device fills the form, because they de
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -15,7 +16,9 @@ from server.demo.world import Facility, Road, Settlement, World
 from sync.returns import Month
 
 ZONE = ZoneInfo("Africa/Bangui")
-DUPLICATES, UPDATES, REVISITS, PHOTOS = 75, 110, 45, 150
+# Of 100 facilities so many are reported a second time as new, looked at again; of 100 settlements visited again;
+# of 100 reports of places with a photo.
+DUPLICATES, UPDATES, REVISITS, PHOTOS = 8.3, 12.2, 15.0, 10.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class Planner:
         self._held()
         ordered = sorted(self._tasks, key=lambda task: (task.sent, task.number))
         pictured = [task for task in ordered if task.kind in {"patrol", "facility"}]
-        chosen = {task.number for task in self.random.sample(pictured, min(PHOTOS, len(pictured)))}
+        chosen = {task.number for task in self.random.sample(pictured, _share(PHOTOS, pictured))}
         return [_with_photo(task) if task.number in chosen else task for task in ordered]
 
     def add(
@@ -140,7 +143,7 @@ class Planner:
         again = min(0.97, share + self.random.uniform(0.05, 0.3))
         phone, moment = self._phone_in(settlement.district.sector), self.span.at(again, self.random)
         sent = moment + dt.timedelta(hours=2) + self._delay()
-        if self.random.random() < REVISITS / len(self.world.settlements):
+        if self.random.random() < REVISITS / 100:
             self.add("patrol", phone, moment, settlement, sent, known=True)
         for number, facility in enumerate(left, start=1):
             seen[facility.key] = self._facility(facility, phone, moment + dt.timedelta(minutes=20 * number), sent)
@@ -153,14 +156,15 @@ class Planner:
 
     def _seen_again(self, first_seen: dict[int, Task]) -> None:
         """The same facility by another unit with an old list (a duplicate), or known and looked at again."""
-        chosen = self.random.sample(sorted(first_seen), DUPLICATES + UPDATES)
+        duplicates, updates = _share(DUPLICATES, first_seen), _share(UPDATES, first_seen)
+        chosen = self.random.sample(sorted(first_seen), duplicates + updates)
         for number, key in enumerate(chosen):
             before, facility = first_seen[key], self.world.facilities[key]
             moment = before.observed + dt.timedelta(days=self.random.randrange(2, 30), minutes=self.random.randrange(90))
             moment = min(moment, self.span.until - dt.timedelta(hours=self.random.uniform(5, 60)))
             if moment <= before.observed:
                 continue
-            known = number >= DUPLICATES
+            known = number >= duplicates
             phone = self._phone_in(facility.settlement.district.sector, None if known else before.phone)
             self._facility(facility, phone, moment, known=known, again=True)
 
@@ -219,6 +223,10 @@ class Planner:
             settlement = self.random.choice(self.world.settlements)
             phone, moment = self._phone_in(settlement.district.sector), self.span.at(0.6 + 0.1 * number, self.random)
             self.add("patrol", phone, moment, settlement, fault=fault)
+
+
+def _share(percent: float, things: Sized) -> int:
+    return round(percent * len(things) / 100)
 
 
 def _with_photo(task: Task) -> Task:

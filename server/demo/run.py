@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from server.demo import mission, verdicts
 from server.demo.mission import Enrolled, Login, Made
 from server.demo.plan import Planner, Span, Task
 from server.demo.sender import Lane, Memory
-from server.demo.world import make_world
+from server.demo.world import SETTLEMENTS, make_world
 from server.engines import engine_options, prepare_engine
 from server.queries import merge_facts, operations
 from server.services import folding, form_library
@@ -51,12 +51,15 @@ class Outcome:
     seconds: float
 
 
-def run(settings: Settings, seed: int, until: dt.datetime, step: Step) -> Outcome:
-    """Fills an initialised, empty server. Raises DemoFailed when a report is not taken as it should."""
+def run(settings: Settings, seed: int, until: dt.datetime, step: Step, size: int = SETTLEMENTS) -> Outcome:
+    """Fills an initialised, empty server with a mission of `size` settlements.
+
+    Raises DemoFailed when a report is not taken as it should.
+    """
     began = time.monotonic()
     random = Random(seed)
     span = Span.ending(until)
-    world = make_world(random)
+    world = make_world(random, size)
     tasks = Planner(world, mission.phones(), span, random).tasks()
     engine = create_engine(settings.database_url, **engine_options(settings.database_url))
     prepare_engine(engine)
@@ -106,7 +109,8 @@ def _send_all(session: Session, settings: Settings, seed: int, made: Made, tasks
         sent += 1
         step("Sending reports through the devices' door", sent, len(tasks))
 
-    with tempfile.TemporaryDirectory(prefix="fieldpost-demo-") as folder, _door(settings) as url, _worker():
+    environ = _environment(settings)
+    with tempfile.TemporaryDirectory(prefix="fieldpost-demo-") as folder, door(environ) as url, _worker(environ):
         memory = Memory()
         lanes = [Lane(Path(folder), url, seed, memory, done) for _number in range(LANES)]
         # One thread per lane for the whole time: a device's store belongs to its thread.
@@ -147,14 +151,14 @@ def _send_wave(lanes: list[Lane], pools: list[ThreadPoolExecutor], devices: tupl
 
 
 @contextmanager
-def _door(settings: Settings) -> Iterator[str]:
+def door(environ: Mapping[str, str]) -> Iterator[str]:
     """The devices' door of the demo on a free port of loopback; gives its base address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         port = int(listening.getsockname()[1])
         command = [sys.executable, "-m", "server.demo.door", str(listening.fileno())]
-        process = subprocess.Popen(command, pass_fds=(listening.fileno(),), env=_environment(settings))  # noqa: S603 - own module
+        process = subprocess.Popen(command, pass_fds=(listening.fileno(),), env=environ)  # noqa: S603 - own module
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -163,9 +167,9 @@ def _door(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def _worker() -> Iterator[None]:
+def _worker(environ: Mapping[str, str]) -> Iterator[None]:
     """A worker beside, which folds while the devices send; it ends with its batch."""
-    process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"])
+    process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent"], env=environ)
     try:
         yield
     finally:
@@ -174,10 +178,12 @@ def _worker() -> Iterator[None]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    # Thirteen devices on one address: a proxy setting of the operator must not be believed here, nor slow the demo down.
+    """The same database and files for the processes beside, however these settings were made."""
     return {
         **os.environ,
         "FIELDPOST_LOG_LEVEL": "WARNING",
-        "FIELDPOST_TRUSTED_PROXY": "false",
         "FIELDPOST_DATA_DIR": str(settings.data_dir),
+        "FIELDPOST_DATABASE_URL": settings.database_url,
+        "FIELDPOST_BLOB_URL": settings.blob_url,
+        "FIELDPOST_SECRET_KEY": settings.secret_key,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from dataclasses import dataclass
 from random import Random
 
@@ -101,9 +102,9 @@ class World:
     roads: tuple[Road, ...]
 
 
-def make_world(random: Random) -> World:
-    """A mission area of 300 settlements with three facilities each; the same for the same random numbers."""
-    settlements = _settlements(random)
+def make_world(random: Random, size: int = SETTLEMENTS) -> World:
+    """A mission area of so many settlements with three facilities each; the same for the same random numbers."""
+    settlements = _settlements(random, size)
     facilities: list[Facility] = []
     for settlement in settlements:
         facilities += _facilities(settlement, len(facilities), random)
@@ -117,10 +118,10 @@ def moved(lat: float, lon: float, metres: float, random: Random) -> tuple[float,
     return lat + north / METRES_PER_DEGREE, lon + east / (METRES_PER_DEGREE * math.cos(math.radians(lat)))
 
 
-def _settlements(random: Random) -> list[Settlement]:
+def _settlements(random: Random, size: int) -> list[Settlement]:
     found: list[Settlement] = []
     taken: set[tuple[str, str]] = set()
-    while len(found) < SETTLEMENTS:
+    while len(found) < size:
         district = DISTRICTS[len(found) % len(DISTRICTS)]
         name = names.place_name(random)
         if (name, district.code) in taken:
@@ -186,6 +187,4 @@ def _roads(random: Random) -> list[Road]:
 
 
 def _uuid(random: Random) -> str:
-    import uuid
-
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
