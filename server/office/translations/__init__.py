@@ -24,7 +24,7 @@ COMPILED = FRENCH.with_suffix(".mo")
 def words_in_use() -> Catalog:
     """Every text that the server's sources hand to gettext, with the files that hold it."""
     with (HERE / "babel.cfg").open() as file:
-        methods, options = parse_mapping_cfg(file)
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     found = Catalog(locale="fr", fuzzy=False)
     for name, _line, message, comments, context in extract_from_dir(SERVER, methods, options):
         # Files without lines, so that the catalogue changes only when words do.
@@ -44,7 +44,7 @@ def lacking(catalog: Catalog) -> list[Message]:
 
 
 def _complete(message: Message) -> bool:
-    said = [message.string] if isinstance(message.string, str) else message.string
+    said = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
     return bool(said) and all(said)
 
 
