@@ -1,0 +1,140 @@
+"""Takes the pictures of every page for the documentation, from the demo mission, at a desk and on a phone.
+
+Part of `make soak`: it fills a whole mission and writes docs/pictures/*.png. A picture is only taken of a page that
+answered well and fits its window, so the run is a test as well.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from sqlalchemy import select
+
+from server.models import AppUser, Record, Submission, SubmissionSummary
+from tests.browser.conftest import DESK, PHONE
+from tests.databases import make_settings
+from tests.processes import RunningServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.soak]
+UNTIL = "2026-11-20"
+OFFICER = {
+    "reports": "/reports",
+    "duty": "/duty",
+    "review": "/review",
+    "quarantine": "/quarantine",
+    "entry": "/entry",
+    "registers": "/registers",
+    "register": "/registers/facilities",
+    "register-map": "/registers/facilities/map",
+    "returns": "/returns",
+    "releases": "/releases",
+    "forms": "/forms",
+    "form": "/forms/form/cimic_patrol",
+    "devices": "/devices",
+    "posts": "/organisation",
+    "setup": "/setup",
+    "account": "/account",
+}
+
+
+@dataclass
+class Shown:
+    """The demo mission on a started server, with its log-ins by role."""
+
+    server: RunningServer
+    logins: dict[str, tuple[str, str]]
+    pages: list[tuple[str, str, str]]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    data_dir: Path = tmp_path_factory.mktemp("demo")
+    server = RunningServer(make_settings(data_dir, f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"), processes=1)
+    told = subprocess.run(
+        [sys.executable, "-c", "from server.cli import main; main()", "demo", "--until", UNTIL],
+        env=server.environment() | {"FIELDPOST_TIME_ZONE": "Africa/Bangui"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert told.returncode == 0, told.stderr
+    logins: dict[str, tuple[str, str]] = {}
+    for line in (data_dir / "demo-logins.txt").read_text().splitlines():
+        role, email, password = line.split(maxsplit=2)
+        logins.setdefault(role, (email, password.strip()))
+    server.start()
+    yield Shown(server, logins, tour(server))
+    server.kill()
+
+
+def tour(server: RunningServer) -> list[tuple[str, str, str]]:
+    """(name, role, address) of every page worth a picture, with things chosen that have something to show."""
+    with server.session() as session:
+        with_photo = (
+            session.scalars(
+                select(SubmissionSummary.receipt).where(SubmissionSummary.files_present > 0, SubmissionSummary.findings_count > 0)
+            ).first()
+            or session.scalars(select(SubmissionSummary.receipt).where(SubmissionSummary.files_present > 0)).first()
+        )
+        copy = session.scalars(select(Submission.receipt).where(Submission.reason == "same_id_other_content")).first()
+        record = session.scalars(
+            select(Record).where(Record.dataset == "facilities").order_by(Record.entity_count.desc())
+        ).first()
+        device = session.scalars(select(AppUser.actor_id).where(AppUser.revoked_at.is_(None))).first()
+    pages = [(name, "hq_officer", path) for name, path in OFFICER.items()]
+    pages += [("report", "hq_officer", f"/reports/{with_photo}"), ("device", "hq_officer", f"/devices/{device}")]
+    pages += [("people", "admin", "/people"), ("audit", "admin", "/audit"), ("partner", "partner", "/")]
+    if copy:
+        pages.append(("quarantine-copy", "hq_officer", f"/quarantine/{copy}"))
+    if record is not None:
+        pages.append(("record", "hq_officer", f"/registers/facilities/{record.id}"))
+    return pages
+
+
+def log_in(page: Page, base: str, login: tuple[str, str]) -> None:
+    page.goto(f"{base}/login")
+    page.fill("#f-email", login[0])
+    page.fill("#f-password", login[1])
+    page.click("form button.primary")
+    page.wait_for_selector("#navigation", state="attached")
+
+
+def keep(page: Page, path: Path) -> None:
+    """Takes the picture and makes it small: 128 colours are enough for pages, and keep the repository light."""
+    page.screenshot(path=path)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("desk", DESK), ("phone", PHONE)])
+def test_every_page_is_worth_a_picture(
+    demo: Shown, chromium: Browser, repository: Path, kind: str, size: tuple[int, int]
+) -> None:
+    folder = repository / "docs" / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    faults: list[str] = []
+    for role in dict.fromkeys(role for _name, role, _path in demo.pages):
+        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="en-GB")
+        page = context.new_page()
+        log_in(page, demo.server.base_url, demo.logins[role])
+        for name, _role, path in (each for each in demo.pages if each[1] == role):
+            answer = page.goto(demo.server.base_url + path, wait_until="networkidle")
+            if answer is None or answer.status != 200:
+                faults.append(f"{path} answered {answer.status if answer else 'nothing'}")
+                continue
+            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                faults.append(f"{path} is wider than the window")
+            keep(page, folder / f"{name}-{kind}.png")
+        context.close()
+
+    assert faults == []
+    assert os.listdir(folder)
