@@ -19,16 +19,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from server import logs
-from server.config import load_settings
+from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
 from server.queries import merge_facts as queries
 from server.services import folding, heartbeat, sealing
+from server.services.blobs import BlobStore
 from server.services.journal import now
 
 # A stored report shows up within this time, for the price of one small query each time.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 AFTER_ERROR = 5.0
 LONGEST_YIELD = 0.25
+HOUR, DAY = 3_600.0, 86_400.0
 
 
 @dataclass
@@ -40,19 +42,24 @@ class Duty:
     due: float = 0.0
 
 
-def duties() -> list[Duty]:
-    """What the worker does by the clock."""
-    return [Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()), Duty(sealing.seal, 1.0)]
+def duties(settings: Settings) -> list[Duty]:
+    """What the worker does by the clock; files that a broken upload left behind are looked for once a day."""
+    store = BlobStore(settings)
+    return [
+        Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()),
+        Duty(sealing.seal, 1.0),
+        Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),
+    ]
 
 
 class Worker:
     """Folds and does its duties until `stop` is set; a database that is away is waited for."""
 
-    def __init__(self, engine: Engine, stop: threading.Event, parent: int | None = None) -> None:
+    def __init__(self, engine: Engine, settings: Settings, stop: threading.Event, parent: int | None = None) -> None:
         self.engine = engine
         self.stop = stop
         self.parent = parent
-        self.duties = duties()
+        self.duties = duties(settings)
         self.pause = SHORTEST_PAUSE
 
     def run(self) -> None:
@@ -99,7 +106,7 @@ def main(arguments: list[str]) -> int:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    Worker(engine, stop, os.getppid() if "--follow-parent" in arguments else None).run()
+    Worker(engine, settings, stop, os.getppid() if "--follow-parent" in arguments else None).run()
     engine.dispose()
     return 0
 
