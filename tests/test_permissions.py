@@ -217,7 +217,10 @@ def test_read_only_account_changes_nothing_but_its_own(app: Flask, session: Sess
         if route.method != "GET" and not _public(app, route) and callers.let_in(route, "hq_officer")
     }
 
-    assert changing <= {"POST /account/password", "DELETE /v1/sessions/current", "DELETE /v1/sessions/<token>"}
+    assert changing <= {
+        "POST /account/password", "PUT /v1/users/<actor_id>/password", "DELETE /v1/sessions/current",
+        "DELETE /v1/sessions/<token>",
+    }
 
 
 def test_one_time_password_opens_nothing_but_ones_own_account(
@@ -233,6 +236,7 @@ def test_one_time_password_opens_nothing_but_ones_own_account(
     assert opened <= {
         "GET /", "GET /account", "POST /account/password", "GET /v1/roles", "GET /v1/roles/<name>", "GET /v1/sessions/restore",
         "DELETE /v1/sessions/current", "DELETE /v1/sessions/<token>", "GET /v1/users/current",
+        "PUT /v1/users/<actor_id>/password",
     }
 
 

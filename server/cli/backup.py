@@ -26,7 +26,10 @@ def backup(file: Path, overwrite: bool) -> None:
     on PostgreSQL alike, whichever it came from.
     """
     with _engine() as (engine, settings):
-        made = backups.make(settings, engine, file, overwrite=overwrite)
+        try:
+            made = backups.make(settings, engine, file, overwrite=overwrite)
+        except OSError as error:
+            raise click.ClickException(f"{file} cannot be written: {error.strerror or error}") from error
     click.echo(f"wrote {made.path}: {made.rows} rows, {made.files} files, {made.size / 1e6:.1f} MB")
     click.echo("it holds the secret key as well: keep it as safe as the server")
     if made.missing:

@@ -38,7 +38,10 @@ def export(
             made = exports.released(session, settings, None, register, wish, audience=audience)
         else:
             made = exports.whole(session, settings, None, register, wish)
-        _write(made, output)
+        try:
+            _write(made, output)
+        except OSError as error:
+            raise click.ClickException(f"{output} cannot be written: {error.strerror or error}") from error
     click.echo(f"wrote {made.rows} rows of {register} to {output}")
 
 
