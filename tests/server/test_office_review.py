@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from server.models import Event
+from server.services import folding, merging
 from tests.cast import Cast
 from tests.server.picture import CS_GBADE, GBADE, Picture, paint
 
@@ -212,3 +213,24 @@ def test_a_decision_with_the_next_question_costs_less_than_150_ms_of_work(office
 
     # The processor's time and not the clock's, so that other programs of the machine do not count.
     assert statistics.median(costs) < 150
+
+
+def test_a_chain_of_same_that_breaks_a_different_is_contested_and_settled(officer: FlaskClient, picture: Picture) -> None:
+    (task,) = picture.tasks()
+    officer.post(f"/review/{task.id}", data={"answer": "different"}, headers=HTMX)
+    picture.report("Centre Sante Gbade", "6.4903 17.4524 0 9", str(uuid.UUID(int=9, version=4)), day="2026-11-05")
+    pair = next(one for one in picture.tasks() if one.kind == "pair" and GBADE in (one.a_record, one.b_record))
+    third = next(side for side in (pair.a_observation, pair.b_observation) if side != task.a_observation)
+    officer.post(f"/review/{pair.id}", data={"answer": "same"}, headers=HTMX)
+    other = merging.judge(picture.session, picture.identity("officer"), third or "", task.b_observation or "", "same")
+    folding.fold_now(picture.session, [other])
+    picture.session.commit()
+    contested = next(one for one in picture.tasks() if one.kind == "contested")
+    page = officer.get(f"/review/{contested.id}").text
+    assert "Two decisions cannot both stand" in page
+    assert "Officer East said different" in page
+
+    assert officer.post(f"/review/{contested.id}", data={"answer": "different"}, headers=HTMX).status_code == 200
+
+    assert [one for one in picture.tasks() if one.kind == "contested"] == []
+    assert not picture.record().contested
