@@ -62,6 +62,7 @@ def report(receipt: str) -> str:
         said=said_about(session, summary),
         touched=lookups.records_touched(session, summary.root_instance_id, summary.project_id),
         labels=labels,
+        codes=lookups.code_labels(session, ("sensitivity", "un_class"), language()),
         device=device,
         **_files(shown, reading),
         **_names(session, summary),
