@@ -19,12 +19,22 @@ def at(day: int, hour: int = 12, minute: int = 0, month: int = 11) -> dt.datetim
 
 
 def delivery(
-    received: dt.datetime, end: dt.datetime | None = None, *, nil: bool = False, flagged: bool = False, source: str = "r1",
+    received: dt.datetime,
+    end: dt.datetime | None = None,
+    *,
+    nil: bool = False,
+    flagged: bool = False,
+    source: str = "r1",
 ) -> Delivery:
     return Delivery(source, received, end or received, nil, flagged)
 
 
-def cell(*deliveries: Delivery, owner: Owner | None = None, waiver: Waiver | None = None, now: dt.datetime | None = None) -> Cell:
+def cell(
+    *deliveries: Delivery,
+    owner: Owner | None = None,
+    waiver: Waiver | None = None,
+    now: dt.datetime | None = None,
+) -> Cell:
     found = assess(owner or Owner(), OCTOBER, TERMS, deliveries, waiver, now or at(11))
     assert found is not None
     return found
@@ -47,8 +57,14 @@ def test_every_team_site_of_scenario_4_has_the_expected_state() -> None:
     states = {site: found.state for site, found in scenario_4().items()}
 
     assert states == {
-        "TS-A": "received", "TS-B": "nil", "TS-C": "late_in_transit", "TS-D": "received", "TS-E": "missing", "TS-F": "handover",
-        "TS-G": "waived", "TS-H": "late",
+        "TS-A": "received",
+        "TS-B": "nil",
+        "TS-C": "late_in_transit",
+        "TS-D": "received",
+        "TS-E": "missing",
+        "TS-F": "handover",
+        "TS-G": "waived",
+        "TS-H": "late",
     }
 
 
@@ -78,8 +94,12 @@ def test_the_due_day_ends_at_midnight_in_mission_time(received: dt.datetime, sta
 @pytest.mark.parametrize(
     ("now", "state"),
     [
-        (at(31, 23, 59, month=10), "not_due"), (at(1, 0, 0), "due"), (at(5, 23, 59), "due"), (at(6, 0, 0), "late"),
-        (at(10, 23, 59), "late"), (at(11, 0, 0), "missing"),
+        (at(31, 23, 59, month=10), "not_due"),
+        (at(1, 0, 0), "due"),
+        (at(5, 23, 59), "due"),
+        (at(6, 0, 0), "late"),
+        (at(10, 23, 59), "late"),
+        (at(11, 0, 0), "missing"),
     ],
 )
 def test_a_return_that_does_not_come_goes_from_not_due_to_missing(now: dt.datetime, state: str) -> None:
