@@ -34,7 +34,14 @@ def success() -> Response:
 
 def json_array(rows: Iterable[dict[str, Any]]) -> Response:
     """A JSON array, streamed in pieces, so that a list of any length takes little memory."""
-    return Response(stream_with_context(_array(rows)), content_type=JSON)
+    return _streamed(stream_with_context(_array(rows)), JSON)
+
+
+def _streamed(pieces: Iterable[bytes] | Iterable[str], content_type: str) -> Response:
+    response = Response(pieces, content_type=content_type)
+    # Else werkzeug would read the whole body into memory to learn its length when it looks at the ETag.
+    response.implicit_sequence_conversion = False
+    return response
 
 
 def _array(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -51,7 +58,7 @@ def _array(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 def stream(pieces: Iterable[bytes | str], content_type: str, filename: str | None = None) -> Response:
     """A body made while it is sent; `filename` makes it a download."""
     encoded = (piece.encode() if isinstance(piece, str) else piece for piece in pieces)
-    response = Response(stream_with_context(encoded), content_type=content_type)
+    response = _streamed(stream_with_context(encoded), content_type)
     if filename:
         response.headers["Content-Disposition"] = disposition(filename)
     return response

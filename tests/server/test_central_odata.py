@@ -260,3 +260,24 @@ def test_names_that_odata_cannot_hold_are_made_valid_and_kept_apart(api: Api) ->
     row = api.get(".svc/Submissions")["value"][0]
 
     assert (row["people_count"], row["people_count_2"]) == (12, 0.25)
+
+
+@pytest.mark.parametrize("path", [
+    ".svc/Submissions", "/submissions", "/submissions.csv", "/submissions.csv.zip", "/submissions.geojson",
+])  # fmt: skip
+def test_long_answers_are_streamed_and_not_kept_in_memory(api: Api, sent: list[str], path: str) -> None:
+    answer = api.client.get(f"{api.form}{path}", headers=api.head, buffered=False)
+
+    streamed, headers = answer.is_streamed, answer.headers
+    for _piece in answer.response:
+        pass
+    answer.close()
+
+    assert streamed
+    assert "Content-Length" not in headers
+
+
+def test_head_answers_like_get_without_a_body(api: Api, sent: list[str]) -> None:
+    answer = api.client.head(f"{api.form}.svc/Submissions", headers=api.head)
+
+    assert (answer.status_code, answer.data, answer.headers["OData-Version"]) == (200, b"", "4.0")
