@@ -10,6 +10,7 @@ import sys
 import click
 
 from server.config import Settings, load_settings
+from server.services.addresses import lan_address
 
 
 @click.command()
@@ -24,7 +25,7 @@ def serve(host: str, port: int, no_worker: bool) -> None:
     settings = load_settings()
     _refuse_used_port(host, port)
     address = _address(settings, host, port)
-    os.environ.setdefault("FIELDPOST_BASE_URL", settings.base_url or ("" if _is_local(host) else address))
+    os.environ.setdefault("FIELDPOST_LISTEN", host)
     if _is_local(host):
         click.echo(f"Fieldpost runs on {address} (this machine only; HOST=0.0.0.0 lets phones in)")
     else:
@@ -82,16 +83,5 @@ def _is_local(host: str) -> bool:
 def _address(settings: Settings, host: str, port: int) -> str:
     if settings.base_url:
         return settings.base_url
-    shown = lan_address() if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared, not bound)
+    shown = (lan_address() or "127.0.0.1") if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared, not bound)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-
-def lan_address() -> str:
-    """This machine's address on its network, without sending anything; 127.0.0.1 when there is no network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # A UDP connect only asks the routing table; 192.0.2.1 is reserved for documentation.
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -134,11 +134,14 @@ def link(reference: Iterable[Row], reports: Iterable[Row], register: Register) -
     model = load_model(matching.model)
     scores = {(m.a, m.b): m.score for m in matches}
     clusters: dict[str, str] = {}
-    for part in components([face.id for face in faces], scores):
-        inside = set(part)
-        within = {pair: score for pair, score in scores.items() if pair[0] in inside} if len(part) > 1 else {}
-        for members in cluster(part, within, model.link_from):
-            clusters |= {member: members[0] for member in members}
+    parts = components([face.id for face in faces], scores)
+    home = {member: number for number, part in enumerate(parts) for member in part}
+    within: dict[int, dict[Pair, float]] = defaultdict(dict)
+    for pair, score in scores.items():
+        within[home[pair[0]]][pair] = score
+    for number, part in enumerate(parts):
+        for members in cluster(part, within.get(number, {}), model.link_from):
+            clusters.update(dict.fromkeys(members, members[0]))
     review = [m for m in matches if clusters[m.a] != clusters[m.b] and m.score >= model.review_from]
     return Linked(clusters, tuple(_by_worth(review, clusters)))
 

@@ -1,0 +1,60 @@
+"""`python -m bench [--large] [--only NAME]`: prints one JSON object per figure. A benchmark, not a test: nothing here can fail.
+
+Real servers on both databases, reports filled from the shipped questionnaires, CPU seconds of all our processes included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import devices, linking
+from tests.databases import PostgresServer, make_settings
+from tests.processes import RunningServer
+
+Row = dict[str, Any]
+
+
+def _servers(directory: Path, postgres: PostgresServer) -> Iterator[tuple[str, RunningServer]]:
+    for kind in ("sqlite", "postgresql"):
+        data_dir = directory / kind
+        url = f"sqlite:///{data_dir / 'fieldpost.sqlite3'}" if kind == "sqlite" else postgres.new_database("bench")
+        yield kind, RunningServer(make_settings(data_dir, url), threads=16).prepare().start()
+
+
+def _device_rows(reports: int) -> Iterator[Row]:
+    postgres = PostgresServer()
+    try:
+        with tempfile.TemporaryDirectory(prefix="fieldpost-bench-") as name:
+            for kind, server in _servers(Path(name), postgres):
+                try:
+                    for row in devices.rows(server, reports):
+                        yield {"database": kind, **row}
+                finally:
+                    server.stop()
+    finally:
+        postgres.stop()
+
+
+def main() -> None:
+    """Runs what was asked for and prints as it goes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="many more reports and records; takes long")
+    parser.add_argument("--only", choices=["devices", "linking"], help="one part only")
+    options = parser.parse_args()
+    parts: dict[str, Callable[[], Iterator[Row]]] = {
+        "devices": lambda: _device_rows(20_000 if options.large else 800),
+        "linking": lambda: linking.rows(40 if options.large else 4),
+    }
+    for name, part in parts.items():
+        if options.only in {None, name}:
+            for row in part():
+                print(json.dumps({"part": name, **row}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
