@@ -94,7 +94,7 @@ class ReturnPlan(Model):
 
 
 class CodeItem(Model):
-    """One code of a code list. Codes are stable, labels may change; a retired one has valid_to; the mission's own begin with x-."""
+    """One code of a code list. Codes are stable, labels change; a retired one has valid_to; the mission's own begin with x-."""
 
     __tablename__ = "code_items"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
