@@ -57,7 +57,8 @@ class Words:
 
     def __init__(self, session: Session, register: Register, language: str, guarded: bool = True) -> None:
         self.register, self.language, self._guarded = register, language, guarded
-        lists = {prop.code_list for prop in register.properties.values() if prop.code_list}
+        # Every record has a sensitivity, whether or not a property of the register asks for it.
+        lists = {prop.code_list for prop in register.properties.values() if prop.code_list} | {"sensitivity"}
         self._labels = records.code_labels(session, lists)
         self._areas = records.area_names(session)
 

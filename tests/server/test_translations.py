@@ -13,13 +13,19 @@ import pytest
 from babel.messages import Catalog, Message
 from flask import Flask
 from jinja2 import Environment, nodes
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from server.models import AppUser, Record, SubmissionSummary
 from server.office import translations
 from server.problems import CATALOGUE
 from tests.cast import Cast
+from tests.server.picture import paint
 
 # Names and examples that are the same in both languages, or stand beside their own French.
 ALLOWED = {"English", "Français", "EN", "FR", "Fieldpost", "ODK Collect", "S9 BANBATT-3"}
+# Little words that no French sentence holds, and the names of the cast neither.
+ENGLISH = re.compile(r"\b(the|and|with|this|these|that|are|has|from|nothing|yet|not|your|you)\b", re.IGNORECASE)
 SPOKEN = ("title", "placeholder", "aria-label", "alt")
 
 
@@ -112,6 +118,50 @@ def test_a_refusal_speaks_french_with_its_reason(app: Flask, cast: Cast) -> None
 
     assert answer.status_code == 404
     assert "n’a pas été trouvé" in answer.text or "n&#39;a pas été trouvé" in answer.text
+
+
+def _addresses(app: Flask, session: Session) -> list[str]:
+    """Every page without a placeholder, and one of each kind that needs something to show."""
+    plain = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.arguments
+        and app.view_functions[rule.endpoint].__module__.startswith(("server.office", "server.partner"))
+    ]  # fmt: skip
+    record = session.scalars(select(Record.id).order_by(Record.entity_count.desc())).first()
+    receipts = session.scalars(select(SubmissionSummary.receipt)).all()
+    device = session.scalars(select(AppUser.actor_id)).first()
+    named = [f"/registers/facilities/{record}", f"/reports/{receipts[0]}", f"/devices/{device}", "/registers/facilities"]
+    named += ["/registers/facilities/map", "/registers/facilities/release", "/forms/form/key_infrastructure", "/returns/2026-10"]
+    return sorted(address for address in {*plain, *named} if "." not in address)
+
+
+@pytest.mark.parametrize("role", ["hq_officer", "admin", "partner"])
+def test_no_page_in_french_holds_english(app: Flask, session: Session, cast: Cast, role: str) -> None:
+    paint(session, cast)
+    browser = cast.page_client(app, role)
+    mixed, seen = [], 0
+
+    for address in _addresses(app, session):
+        answer = browser.get(address, query_string={"lang": "fr"}, follow_redirects=False)
+        if answer.mimetype != "text/html" or answer.status_code not in {200, 403}:
+            continue
+        seen += answer.status_code == 200
+        reader = _Spoken()
+        reader.feed(answer.text)
+        mixed += [f"{address}: {text.strip()}" for text in reader.found if ENGLISH.search(text)]
+
+    assert seen >= 2
+    assert mixed == []
+
+
+def test_the_sensitivity_of_a_record_is_told_in_words(app: Flask, session: Session, cast: Cast) -> None:
+    paint(session, cast)
+    record = session.scalars(select(Record.id)).first()
+
+    page = cast.page_client(app, "hq_officer").get(f"/registers/facilities/{record}?lang=fr").text
+
+    assert "sensibilité\u00a0: Modérée" in page
 
 
 def _templates() -> list[Path]:
