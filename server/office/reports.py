@@ -21,6 +21,7 @@ from server.queries import submissions as submission_queries
 from server.services import report_events, report_page, thumbnails
 from server.services.identity import Identity, Verb
 from server.services.report_versions import Version, said_about, versions
+from sync.registers import load_registers
 
 # Rule C.1: device id and user name of the phone are for administrators and HQ only.
 SEES_DEVICES = frozenset({"admin", "hq_officer"})
@@ -62,6 +63,7 @@ def report(receipt: str) -> str:
         said=said_about(session, summary),
         touched=lookups.records_touched(session, summary.root_instance_id, summary.project_id),
         labels=labels,
+        registers=load_registers(),
         codes=lookups.code_labels(session, ("sensitivity", "un_class"), language()),
         device=device,
         **_files(shown, reading),

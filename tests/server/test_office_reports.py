@@ -209,3 +209,14 @@ def test_strangers_and_partners_see_no_report(app: Flask, session: Session, cast
     assert app.test_client().get(f"/reports/{receipt.number}").status_code == 303
     assert cast.page_client(app, "partner").get(f"/reports/{receipt.number}").status_code == 403
     assert cast.page_client(app, "auditor").get("/reports").status_code == 403
+
+
+def test_a_report_leads_to_the_record_it_changed(app: Flask, session: Session, cast: Cast) -> None:
+    receipt = send(app, session, cast, visit())
+    browser = cast.page_client(app, "hq_officer")
+
+    page = browser.get(f"/reports/{receipt.number}").text
+
+    address = page.partition('<a href="/registers/settlements/')[2].partition('"')[0]
+    assert address
+    assert browser.get(f"/registers/settlements/{address}").status_code == 200
