@@ -1,6 +1,6 @@
 """The background worker: folds stored facts into the projections, seals them, and shows that it is alive.
 
-Runs as `python -m server.worker [--follow-parent]`. It loads no door and no Flask application, so that it stays small.
+Runs as `python -m server.worker [--follow-parent PID]`. It loads no door and no Flask application, so that it stays small.
 SIGTERM lets it finish its batch; what it had not folded stays on the queue.
 """
 
@@ -97,6 +97,14 @@ class Worker:
         return self.parent is not None and os.getppid() != self.parent
 
 
+def _parent(arguments: list[str]) -> int | None:
+    """The process to end with. It names itself: it may be gone before this one can ask who it was."""
+    if "--follow-parent" not in arguments:
+        return None
+    named = arguments[arguments.index("--follow-parent") + 1 :]
+    return int(named[0]) if named else os.getppid()
+
+
 def main(arguments: list[str]) -> int:
     """Runs the worker with the settings of the environment; exit status 0 after SIGTERM or SIGINT."""
     settings = load_settings()
@@ -106,7 +114,7 @@ def main(arguments: list[str]) -> int:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    Worker(engine, settings, stop, os.getppid() if "--follow-parent" in arguments else None).run()
+    Worker(engine, settings, stop, _parent(arguments)).run()
     engine.dispose()
     return 0
 
