@@ -62,7 +62,8 @@ class WorkerProcess:
             self.process, self.not_before = None, now + self.pause
         if now >= self.not_before:
             environment = os.environ | {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
-            self.process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent", str(os.getpid())], env=environment)
+            command = [sys.executable, "-m", "server.worker", "--follow-parent", str(os.getpid())]
+            self.process = subprocess.Popen(command, env=environment)
             self.started = now
 
     def stop(self, seconds: float) -> None:
@@ -189,7 +190,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Many threads, because phones on poor links hold theirs long; no limit on long lists of entity ids in an address."""
         options: dict[str, Any] = {
             "bind": f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}",
-            "workers": 1, "threads": self.threads, "worker_class": "server.cli.patience.PatientWorker", "worker_connections": 1000, "timeout": 120,
+            "workers": 1, "threads": self.threads, "worker_class": "server.cli.patience.PatientWorker",
+            "worker_connections": 1000, "timeout": 120,
             "graceful_timeout": 20, "keepalive": 15, "limit_request_line": 0, "limit_request_field_size": 65536, "backlog": 512,
             "loglevel": "warning", "accesslog": None, "control_socket_disable": True, "proc_name": "fieldpost",
         }

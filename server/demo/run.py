@@ -169,7 +169,8 @@ def door(environ: Mapping[str, str]) -> Iterator[str]:
 @contextmanager
 def _worker(environ: Mapping[str, str]) -> Iterator[None]:
     """A worker beside, which folds while the devices send; it ends with its batch."""
-    process = subprocess.Popen([sys.executable, "-m", "server.worker", "--follow-parent", str(os.getpid())], env=environ)
+    command = [sys.executable, "-m", "server.worker", "--follow-parent", str(os.getpid())]
+    process = subprocess.Popen(command, env=environ)  # noqa: S603 - own module
     try:
         yield
     finally:
