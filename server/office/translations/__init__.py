@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 
 from babel.messages import Catalog, Message
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 SERVER = HERE.parents[1]
 FRENCH = HERE / "fr" / "LC_MESSAGES" / "messages.po"
 COMPILED = FRENCH.with_suffix(".mo")
+KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2)}
 
 
 def words_in_use() -> Catalog:
@@ -26,7 +27,7 @@ def words_in_use() -> Catalog:
     with (HERE / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     found = Catalog(locale="fr", fuzzy=False)
-    for name, _line, message, comments, context in extract_from_dir(SERVER, methods, options):
+    for name, _line, message, comments, context in extract_from_dir(SERVER, methods, options, keywords=KEYWORDS):
         # Files without lines, so that the catalogue changes only when words do.
         found.add(message, locations=[(f"server/{name}", 0)], auto_comments=comments, context=context)
     return found
