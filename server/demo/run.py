@@ -32,8 +32,8 @@ from server.engines import engine_options, prepare_engine
 from server.queries import merge_facts, operations
 from server.services import folding, form_library
 
-LANES = 2
-WAVES = 7
+LANES = 4
+WAVES = 4
 CONVERTERS = 2
 
 Step = Callable[[str, int, int], None]
