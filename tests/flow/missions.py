@@ -201,12 +201,14 @@ def _converted(data: bytes, filename: str) -> Converted:
     return convert_here(data, filename, None, validate=False, before_java=lambda: None)
 
 
-def new_mission(server: RunningServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Mission:
+def new_mission(server: RunningServer, folder: Path, monkeypatch: pytest.MonkeyPatch, empty: bool = False) -> Mission:
     """The mission over that server's database. Conversion runs here and without ODK Validate, which tests/forms runs."""
     monkeypatch.setattr(forms, "convert_in_child", lambda data, name, *_rest, **_more: _converted(data, name))
     made = Mission(server, folder)
     with server.session() as session:
         services.initialise(session)
+        if empty:
+            return made
         services.set_mission(session, None, name="Ouham", time_zone=ZONE.key)
         services.put_sector(session, None, "OUHAM", "Sector Ouham")
         areas.import_areas(session, None, AREAS.encode(), "areas.csv")
