@@ -22,7 +22,7 @@ from server import logs
 from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
 from server.queries import merge_facts as queries
-from server.services import folding, heartbeat, sealing
+from server.services import folding, heartbeat, purging, sealing
 from server.services.blobs import BlobStore
 from server.services.journal import now
 
@@ -48,6 +48,7 @@ def duties(settings: Settings) -> list[Duty]:
     return [
         Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()),
         Duty(sealing.seal, 1.0),
+        Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),
     ]
 
