@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -160,23 +160,59 @@ def make_settings(data_dir: Path, database_url: str) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
-def _engine(database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """A database with all tables, made once per kind; tests roll back what they do in it."""
-    if database_kind == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.new_database(f"suite_{os.getpid()}")
-    else:
-        url = f"sqlite:///{tmp_path_factory.mktemp('suite') / 'suite.sqlite3'}"
-    engine = create_engine(url, **engine_options(url))
-    prepare_engine(engine)
-    if engine.dialect.name == "sqlite":
-        _let_sqlalchemy_begin(engine)
-    import server.models
+class Suite:
+    """One database with all tables and one application per kind, made at first use and kept for the whole run.
 
-    db.Model.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+    Making an application takes half a second (its 240 routes), a test some milliseconds; so tests share it. What a test
+    does to the database is rolled back; its settings are its own.
+    """
+
+    def __init__(self, directory: Path, postgres: Callable[[], PostgresServer]) -> None:
+        self.directory = directory
+        self.postgres = postgres
+        self.engines: dict[str, Engine] = {}
+        self.applications: dict[str, Flask] = {}
+
+    def engine(self, kind: str) -> Engine:
+        """The engine of that kind of database; the tables are there."""
+        if kind not in self.engines:
+            url = f"sqlite:///{self.directory / 'suite.sqlite3'}"
+            if kind == "postgresql":
+                url = self.postgres().new_database(f"suite_{os.getpid()}")
+            engine = self.engines[kind] = create_engine(url, **engine_options(url))
+            prepare_engine(engine)
+            if kind == "sqlite":
+                _let_sqlalchemy_begin(engine)
+
+            db.Model.metadata.create_all(engine)
+        return self.engines[kind]
+
+    def application(self, kind: str, data_dir: Path) -> Flask:
+        """The application over that database, with settings for this directory."""
+        url = self.engine(kind).url.render_as_string(hide_password=False)
+        settings = make_settings(data_dir, url)
+        if kind not in self.applications:
+            made = self.applications[kind] = create_app(settings, TESTING=True)
+            # The test's own application context serves its requests too; each must find `g` empty, as in a server.
+            made.before_request_funcs[None].insert(0, _empty_g)
+        found = self.applications[kind]
+        found.config["SETTINGS"] = settings
+        return found
+
+    def close(self) -> None:
+        """Closes every connection."""
+        for application in self.applications.values():
+            with application.app_context():
+                db.engine.dispose()
+        for engine in self.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _suite(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("suite"), lambda: request.getfixturevalue("postgres"))
+    yield suite
+    suite.close()
 
 
 def _let_sqlalchemy_begin(engine: Engine) -> None:
@@ -195,14 +231,10 @@ def _empty_g() -> None:
 
 
 @pytest.fixture
-def app(_engine: Engine, tmp_path: Path) -> Iterator[Flask]:
+def app(_suite: Suite, database_kind: str, tmp_path: Path) -> Iterator[Flask]:
     """The application over one connection whose transaction is rolled back; commits inside become savepoints."""
-    application = create_app(
-        make_settings(tmp_path / "data", str(_engine.url.render_as_string(hide_password=False))), TESTING=True
-    )
-    # The test's own application context serves its requests too; each of them must find `g` empty, as in a server.
-    application.before_request_funcs[None].insert(0, _empty_g)
-    connection = _engine.connect()
+    application = _suite.application(database_kind, tmp_path / "data")
+    connection = _suite.engine(database_kind).connect()
     transaction = connection.begin()
     with application.app_context():
         db.session.remove()
@@ -216,7 +248,6 @@ def app(_engine: Engine, tmp_path: Path) -> Iterator[Flask]:
             db.session.remove()
             transaction.rollback()
             connection.close()
-            db.engine.dispose()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from server import create_app
 from server.models import Fact
 from server.services.journal import record_event
 from tests.cast import Cast
@@ -24,8 +25,9 @@ def test_a_test_leaves_nothing_behind(session: Session) -> None:
 
 
 def test_nobody_gets_in_where_no_view_says_who_may(app: Flask, cast: Cast) -> None:
-    app.add_url_rule("/v1/undeclared", "undeclared", lambda: "leak")
+    other = create_app(app.config["SETTINGS"], TESTING=True)
+    other.add_url_rule("/v1/undeclared", "undeclared", lambda: "leak")
 
-    answer = app.test_client().get("/v1/undeclared", headers=cast.admin.bearer)
+    answer = other.test_client().get("/v1/undeclared", headers=cast.admin.bearer)
 
     assert answer.status_code == 403
