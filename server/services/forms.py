@@ -52,9 +52,14 @@ class Upload:
     fallback: bool = False
 
 
-def convert(data: bytes, filename: str, fallback_form_id: str | None = None) -> Converted:
-    """Turns an uploaded XLSForm or XForm into a form. Raises Problem form_refused with every finding in details."""
+def convert(data: bytes, filename: str, fallback_form_id: str | None = None, validate: bool = True) -> Converted:
+    """Turns an uploaded XLSForm or XForm into a form. Raises Problem form_refused with every finding in details.
+
+    validate=False leaves ODK Validate out: for shipped questionnaires, which the project's own tests put through it.
+    """
     try:
+        if not validate:
+            return convert_in_child(data, filename, fallback_form_id, validate=False)
         return _convert_and_validate(data, filename, fallback_form_id)
     except FormRefused as refused:
         raise refusal(refused.findings) from refused
@@ -87,8 +92,9 @@ def publish(
     attachments: Mapping[str, Upload] | None = None,
     actor: Identity | None = None,
     ignore_warnings: bool = True,
+    validate: bool = True,
 ) -> Outcome:
-    """Draft and publish in one step and commit. The same bytes again change nothing.
+    """Draft and publish in one step and commit. The same bytes again change nothing. validate: see `convert`.
 
     Raises Problem form_refused (nothing is stored), form_warnings, version_reused, field_type_changed, not_found.
     """
@@ -97,7 +103,7 @@ def publish(
         changed = _attach_all(session, settings, same[1], attachments or {})
         session.commit()
         return Outcome(*same, not changed, tuple(Finding.from_dict(each) for each in same[1].findings))
-    converted = convert(data, filename)
+    converted = convert(data, filename, validate=validate)
     form = queries.form(session, project_id, converted.form_id)
     current = queries.version_by_id(session, form.current_version_id) if form else None
     sha256 = hashlib.sha256(converted.xml).hexdigest()
