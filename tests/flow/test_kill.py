@@ -18,6 +18,8 @@ from tests.devices import HEADERS, add_form, multipart, new_id, report
 from tests.processes import RunningServer, ServerMaker
 
 SENDERS = 4
+# What a sender sees of the kill: no connection, or an answer that breaks off between its head and its text.
+GONE = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 # Seconds for one answer; a busy machine must not look like a lost report.
 PATIENCE = 120
 
@@ -47,7 +49,7 @@ def send_until_killed(url: str, answered: Answered) -> None:
             answered.reports[instance_id] = (xml, files)
             try:
                 answer = http.post(f"{url}/submission", **post(xml, files), timeout=PATIENCE)
-            except requests.ConnectionError:
+            except GONE:
                 return
             assert answer.status_code == 201, answer.text
             answered.done.add(instance_id)
