@@ -11,6 +11,7 @@ from server import logs
 from server.config import Settings
 from server.extensions import db
 from server.gate import public
+from server.problems import Problem
 from server.services import heartbeat
 from server.services.blobs import BlobStore
 
@@ -38,7 +39,7 @@ def _database() -> str:
 def _files(settings: Settings) -> str:
     try:
         BlobStore(settings).check()
-    except OSError as error:
+    except (OSError, Problem) as error:
         logs.error("blob store unwell", exc_info=error)
         return "cannot be written"
     return "well"

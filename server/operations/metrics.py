@@ -8,9 +8,12 @@ from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 
+from server import logs
 from server.extensions import db
 from server.gate import public
+from server.problems import Problem
 from server.queries.operations import counts
 from server.services import heartbeat
 
@@ -38,7 +41,15 @@ class _Counts(Collector):
 
 @public
 def metrics() -> Response:
-    """The counts of the moment; they are read at each scrape, so every web process answers the same."""
+    """The counts of the moment; they are read at each scrape, so every web process answers the same.
+
+    Raises unwell when the database cannot be read: no numbers are better than zeros.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Counts())
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    try:
+        text = generate_latest(registry)
+    except SQLAlchemyError as error:
+        logs.error("no numbers", exc_info=error)
+        raise Problem("unwell", reason="the database cannot be read") from error
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

@@ -118,6 +118,12 @@ class BlobStore:
         """Writes and removes a small file. Raises Problem disk_full, or OSError, when the store cannot be written to."""
         with self.writer() as writer:
             writer.write(b"fieldpost")
+            # Closing flushes; only then does a full disk show.
+            writer.finish()
+        if not self._local:
+            # The spool lies on this machine; the store itself does not.
+            self._fs.pipe_file(f"{self._root}/health", b"fieldpost")
+            self._fs.rm_file(f"{self._root}/health")
 
     def sweep(self, older_than_s: float = 86_400.0) -> int:
         """Removes what killed processes left in the spool, once it is a day old; returns how many files."""
