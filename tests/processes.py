@@ -146,17 +146,17 @@ ServerMaker = Callable[..., RunningServer]
 
 @pytest.fixture
 def make_server(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ServerMaker]:
-    """A function that makes servers, each with its own data directory and prepared database; not started yet."""
+    """A function that makes servers, each with its own data directory and database, prepared or empty; not started yet."""
     made: list[RunningServer] = []
 
-    def make(**options: object) -> RunningServer:
+    def make(*, prepared: bool = True, **options: object) -> RunningServer:
         data_dir = tmp_path / f"server{len(made)}"
         url = f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"
         if database_kind == "postgresql":
             postgres: PostgresServer = request.getfixturevalue("postgres")
             url = postgres.new_database(f"server_{os.getpid()}_{free_port()}")
         made.append(RunningServer(make_settings(data_dir, url), **options))  # type: ignore[arg-type]
-        return made[-1].prepare()
+        return made[-1].prepare() if prepared else made[-1]
 
     yield make
     for server in made:
