@@ -7,9 +7,10 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.models import User
+from server.models import Audit, User
 from server.services import authentication
 from tests.cast import PASSWORD, Cast
 
@@ -135,6 +136,25 @@ def test_a_bad_new_password_is_explained(app: Flask, cast: Cast, present: str, n
 
     assert answer.status_code == 422
     assert says in answer.text
+
+
+def test_guessing_the_present_password_in_a_borrowed_browser_is_told_to_wait(app: Flask, cast: Cast) -> None:
+    browser, new = cast.page_client(app, "officer"), {"new": "correct horse staple", "again": "correct horse staple"}
+    for number in range(8):
+        browser.post("/account/password", data={"present": f"guess {number}", **new})
+
+    answer = browser.post("/account/password", data={"present": PASSWORD, **new})
+
+    assert answer.status_code == 429
+
+
+def test_a_change_of_password_is_written_down(app: Flask, session: Session, cast: Cast) -> None:
+    new = "correct horse staple"
+
+    cast.page_client(app, "officer").post("/account/password", data={"present": PASSWORD, "new": new, "again": new})
+
+    written = session.scalars(select(Audit.action).where(Audit.actor_id == cast.officer.actor_id)).all()
+    assert "user.password.update" in written
 
 
 def test_a_one_time_password_must_be_changed_first(app: Flask, session: Session, cast: Cast) -> None:
