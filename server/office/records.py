@@ -35,6 +35,12 @@ def since(instant: dt.datetime) -> str:
     return str(ngettext("%(num)s day", "%(num)s days", days)) if days < 120 else ago(instant)
 
 
+@blueprint.app_template_filter("metres")
+def metres(value: float) -> str:
+    """A distance as people say it: 140 m, 2.4 km."""
+    return f"{round(value)} m" if value < 1000 else f"{value / 1000:.1f} km"
+
+
 @blueprint.app_template_filter("grid")
 def grid(record: Record) -> str:
     """The military grid reference of a record's position, to the metre; a dash where there is none."""

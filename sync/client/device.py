@@ -30,7 +30,6 @@ from sync.client.problems import DeviceProblem, ServerAway, UnknownForm
 from sync.client.sending import FIRST_PAUSE, Report, Sender, Sent
 from sync.client.store import Item, KeptFile, KeptForm, Store
 
-
 _MANIFEST_READS = 4
 
 

@@ -114,13 +114,20 @@ def is_near(a: Face, b: Face, comparison: Comparison, matching: Matching) -> boo
     return False
 
 
+def _is_far(comparison: Comparison, matching: Matching) -> bool:
+    """Whether both positions were measured and lie too far apart to ask; swapped coordinates are a known mistake, not a distance."""
+    limit, distance = matching.review_within_m, comparison.distance_m
+    return limit is not None and distance is not None and distance > limit and not comparison.swapped
+
+
 def match(a: Face, b: Face, matching: Matching) -> Match:
     """Compares and scores two things of one register."""
     first, second = (a, b) if a.id < b.id else (b, a)
     comparison = compare(first, second, matching.words)
     score = load_model(matching.model).probability(comparison)
     certain = is_certain(first, second, comparison, matching)
-    proposed = certain or is_near(first, second, comparison, matching) or score >= matching.review_from
+    likely = score >= matching.review_from and not _is_far(comparison, matching)
+    proposed = certain or is_near(first, second, comparison, matching) or likely
     return Match(first.id, second.id, score, certain, proposed, describe(first, second, comparison))
 
 

@@ -34,7 +34,7 @@ _PROPERTY_KEYS = {
 }  # fmt: skip
 _MATCHING_KEYS = {
     "names", "aliases", "type", "group", "position", "area", "phone", "code", "words", "model", "review_from",
-    "link_from", "certain", "near",
+    "link_from", "certain", "near", "review_within_m",
 }  # fmt: skip
 
 
@@ -168,12 +168,16 @@ def _matching(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str
     link_from = faults.get(where, table, "link_from", float)
     if not 0 < review_from < link_from <= 1:
         faults.add(f"{where}: 0 < review_from < link_from <= 1 does not hold")
+    within = table.get("review_within_m")
+    if within is not None and not (isinstance(within, int | float) and within > 0):
+        faults.add(f"{where}: 'review_within_m' is a number of metres above 0")
     certain = table.get("certain")
     return Matching(
         names=names, aliases=aliases, area=area, words=faults.get(where, table, "words", str),
         model=faults.get(where, table, "model", str), review_from=review_from, link_from=link_from,
         certain=_certain(faults, certain) if isinstance(certain, dict) else None,
-        near=tuple(_near(faults, near) for near in table.get("near", [])), **single,
+        near=tuple(_near(faults, near) for near in table.get("near", [])),
+        review_within_m=float(within) if isinstance(within, int | float) else None, **single,
     )  # fmt: skip
 
 

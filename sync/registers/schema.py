@@ -91,6 +91,7 @@ class Matching:
     link_from: float
     certain: CertainRule | None
     near: tuple[NearRule, ...]
+    review_within_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

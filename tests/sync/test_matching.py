@@ -10,6 +10,8 @@ from sync.merge.engine import Engine
 from sync.merge.faces import Face, face_of, named
 from sync.merge.facts import Observation, Position
 from sync.merge.features import apart, compare
+from sync.merge.link import face_of_row
+from sync.merge.matching import match
 from sync.merge.memory import MemoryStore
 from sync.merge.positions import parse_position
 from sync.registers import load_registers
@@ -178,3 +180,16 @@ def test_a_sentence_of_reason_exists_for_every_comparison() -> None:
 
     assert scoring.reason(features, "en").startswith("no position, names 0.")
     assert scoring.reason(features, "fr").startswith("position inconnue, noms semblables à 0.")
+
+
+def test_alike_things_far_apart_are_not_asked_about() -> None:
+    register = load_registers()["facilities"]
+    assert register.matching is not None
+    here = {"record_id": "a", "name": "Forage Gbaravo quartier 2", "type": "borehole", "lat": "7.6", "lon": "17.0"}
+    far = {**here, "record_id": "b", "lat": "7.4", "lon": "18.5"}
+    near = {**here, "record_id": "c", "lat": "7.6003"}
+
+    faces = {row["record_id"]: face_of_row(row, register.matching.words) for row in (here, far, near)}
+
+    assert not match(faces["a"], faces["b"], register.matching).proposed
+    assert match(faces["a"], faces["c"], register.matching).proposed
