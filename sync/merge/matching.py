@@ -115,7 +115,7 @@ def is_near(a: Face, b: Face, comparison: Comparison, matching: Matching) -> boo
 
 
 def _is_far(comparison: Comparison, matching: Matching) -> bool:
-    """Whether both positions were measured and lie too far apart to ask; swapped coordinates are a known mistake, not a distance."""
+    """Whether both positions were measured and lie too far apart to ask; swapped coordinates are a known mistake."""
     limit, distance = matching.review_within_m, comparison.distance_m
     return limit is not None and distance is not None and distance > limit and not comparison.swapped
 
