@@ -32,7 +32,7 @@ run: .venv/.installed $(FRENCH).mo server/office/static/dist/.built
 	$(BIN)/fieldpost serve --host $(HOST) --port $(PORT)
 
 test: setup check
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile
 
 soak: setup
 	$(BIN)/python -m pytest -m soak
