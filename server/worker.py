@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
+from server.problems import Problem
 from server.queries import merge_facts as queries
 from server.services import folding, heartbeat, purging, sealing
 from server.services.blobs import BlobStore
@@ -81,9 +82,7 @@ class Worker:
         with Session(self.engine) as session:
             for duty in self.duties:
                 if time.monotonic() >= duty.due:
-                    duty.action(session)
-                    session.commit()
-                    duty.due = time.monotonic() + duty.seconds
+                    self._do(session, duty)
             if not queries.any_waiting(session, now()):
                 return False
             newest, started = queries.newest(session), time.monotonic()
@@ -93,6 +92,16 @@ class Worker:
                 # Reports are coming in: SQLite's one writer is theirs for as long as it was ours.
                 self.stop.wait(min(LONGEST_YIELD, time.monotonic() - started))
             return folded > 0
+
+    def _do(self, session: Session, duty: Duty) -> None:
+        """One duty. Files that cannot be reached must not keep reports out of the records, so it is put off until next time."""
+        try:
+            duty.action(session)
+            session.commit()
+        except (OSError, Problem) as error:
+            session.rollback()
+            logs.error("a duty of the worker failed; it is tried again when it is due next", exc_info=error)
+        duty.due = time.monotonic() + duty.seconds
 
     def _orphaned(self) -> bool:
         return self.parent is not None and os.getppid() != self.parent

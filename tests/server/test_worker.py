@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -12,12 +14,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session
 
+from server.engines import engine_options, prepare_engine
 from server.models import PendingFact, Record
+from server.problems import Problem
 from server.services import heartbeat, merging
 from server.services.identity import ROLES, Identity
+from server.worker import HOUR, Duty, Worker
 from tests.processes import REPOSITORY, RunningServer
 
 SYSTEM = Identity(actor_id=0, name="Test", type="user", role="admin", how="system", verbs=ROLES["admin"])
@@ -77,6 +82,26 @@ def test_the_worker_folds_what_is_stored_and_stops_when_asked(prepared: RunningS
     assert worker.wait(timeout=PATIENCE) == 0
     with prepared.session() as session:
         assert heartbeat.is_alive(session)
+
+
+@pytest.mark.parametrize("problem", [partial(OSError, errno.EROFS, "read-only"), partial(Problem, "disk_full")])
+def test_files_that_cannot_be_reached_do_not_keep_reports_out_of_the_records(
+    prepared: RunningServer, problem: Callable[[], Exception]
+) -> None:
+    def fail(_session: Session) -> None:
+        raise problem()
+
+    with prepared.session() as session:
+        write(session, 2)
+    engine = create_engine(prepared.settings.database_url, **engine_options(prepared.settings.database_url))
+    prepare_engine(engine)
+    worker = Worker(engine, prepared.settings, threading.Event())
+    worker.duties.insert(0, Duty(fail, HOUR))
+
+    worker.work()
+
+    engine.dispose()
+    assert len(records(prepared)) == 2
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(prepared: RunningServer) -> None:
