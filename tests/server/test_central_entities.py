@@ -225,6 +225,8 @@ def test_an_officer_of_a_sector_sees_nothing_of_no_sector(lists: Lists, client: 
     other.call("PATCH", f"/entities/{made}?force=true", status=404, json={"label": "x"})
 
 
-@pytest.mark.parametrize("path", ["/entities/none", "/entities/3f0c0b3e-6e0f-4d5f-9d61-5d4b8f5f0a11", "/entities/none/versions", ".svc/Nothing"])
+@pytest.mark.parametrize(
+    "path", ["/entities/none", "/entities/3f0c0b3e-6e0f-4d5f-9d61-5d4b8f5f0a11", "/entities/none/versions", ".svc/Nothing"]
+)
 def test_what_is_not_there_is_404(lists: Lists, path: str) -> None:
     assert lists.call("GET", path, status=404)["code"] == 404.1
