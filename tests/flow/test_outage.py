@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+
 import pytest
 import requests
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
+from server.engines import CONNECT_SECONDS, engine_options
 from tests.cast import make_cast
 from tests.devices import HEADERS, add_form, multipart, new_id, report
 from tests.flow.test_serve import PATIENCE, is_well, until
 from tests.processes import RunningServer, ServerMaker
-
-pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True, scope="session")
 
 
 def let_in(server: RunningServer, allowed: bool) -> None:
@@ -26,6 +30,7 @@ def let_in(server: RunningServer, allowed: bool) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True, scope="session")
 def test_a_database_that_goes_away_is_named_and_nothing_is_lost_when_it_is_back(make_server: ServerMaker) -> None:
     server = make_server(processes=1)
     with server.session() as session:
@@ -49,3 +54,17 @@ def test_a_database_that_goes_away_is_named_and_nothing_is_lost_when_it_is_back(
     assert taken.status_code == 201, taken.text
     assert until(lambda: is_well(server))
     assert until(lambda: "fieldpost_facts_pending 0.0" in requests.get(f"{server.base_url}/metrics", timeout=PATIENCE).text)
+
+
+@pytest.mark.soak
+def test_a_database_that_never_answers_is_given_up_on_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://fieldpost@127.0.0.1:{silent.getsockname()[1]}/fieldpost"
+        rescue, begun = threading.Timer(4 * CONNECT_SECONDS, silent.close), time.monotonic()
+        rescue.start()
+
+        with pytest.raises(OperationalError):
+            create_engine(url, **engine_options(url)).connect()
+
+        rescue.cancel()
+        assert time.monotonic() - begun < 2 * CONNECT_SECONDS
