@@ -7,6 +7,7 @@ Idle there is one web process; under load more are started, up to the setting, b
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -23,6 +24,8 @@ from gunicorn.arbiter import Arbiter
 BUSY_SHARE = 0.6
 """Share of one core over a second from which a further web process helps."""
 CALM_SECONDS = 120.0
+YOUNG_SECONDS = 10.0
+"""A web process that loads the application is busy with itself; so long after a start nothing is concluded from that."""
 STALLED_READ_SECONDS = 60
 """A client that sends nothing for so long in the middle of a request is cut off; it frees its thread."""
 
@@ -89,6 +92,15 @@ def spare_memory() -> None:
         mallopt(parameter, value)
 
 
+def give_memory_back() -> None:
+    """Returns what imports used and freed to the system; no-op where the C library cannot."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        return
+
+
 def _signal(pid: int, sign: signal.Signals) -> bool:
     try:
         os.kill(pid, sign)
@@ -139,7 +151,7 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
         self.most = app.processes
         self.worker = WorkerProcess() if app.with_worker else None
         self.meter = CpuMeter()
-        self.fitted = time.monotonic()
+        self.fitted = self.grown = time.monotonic()
         self.calm_since = time.monotonic()
         super().__init__(app)
 
@@ -162,10 +174,11 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
             return
         self.fitted = now
         share = self.meter.busiest(list(self.WORKERS))
-        if share > BUSY_SHARE:
+        if share > BUSY_SHARE and now - self.grown > YOUNG_SECONDS:
             self.calm_since = now
             if self.num_workers < self.most:
                 self.num_workers += 1
+                self.grown = now
         elif now - self.calm_since > CALM_SECONDS and self.num_workers > 1:
             self.num_workers -= 1
             self.calm_since = now
@@ -203,12 +216,19 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The WSGI application, in a web process."""
         from server import create_app
         from server.extensions import db
+        from server.queries.forms import project
         from server.services.database import is_current
 
         spare_memory()
         app = create_app()
-        self.preparation.done(None)
+        give_memory_back()
         with app.app_context():
+            # A database of this release can be used while the preparation still looks for what else is missing.
+            if is_current(db.engine) and project(db.session(), 1) is not None:
+                db.session.remove()
+                return app
+            db.session.remove()
+            self.preparation.done(None)
             if not is_current(db.engine):
                 sys.stderr.write("fieldpost: the database could not be brought up to date; see the message above\n")
                 sys.exit(Arbiter.APP_LOAD_ERROR)
