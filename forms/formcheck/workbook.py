@@ -189,6 +189,7 @@ def _check_xlsx(data: bytes) -> None:
             _refuse_dangerous_parts(parts)
             values = sum(_scan_part(archive, part) for part in parts)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as problem:
+        # zipfile raises NotImplementedError for a compression it does not know; to the sender the file is unreadable too.
         message = "The file is damaged or no Excel workbook."
         raise _refused("unreadable", message, "Save it again in a spreadsheet program.") from problem
     if values > MAX_VALUES:
