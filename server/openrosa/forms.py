@@ -52,6 +52,8 @@ class Address:
         """A manifest entry; entity lists tell where to ask about single entities."""
         integrity = f"{self.root}/datasets/{quote(file.dataset.name, safe='')}/integrity" if file.dataset else None
         url = f"{self._form(xml_form_id)}/attachments/{quote(file.name, safe='')}"
+        if file.dataset:
+            url += f"?md5={file.md5}"
         return openrosa.ManifestEntry(file.name, file.md5, url, file.type, integrity)
 
     def _form(self, xml_form_id: str) -> str:
@@ -100,7 +102,7 @@ def manifest(project_id: int, form_id: str, token: str | None = None) -> Respons
 def attachment(project_id: int, form_id: str, name: str, token: str | None = None) -> Response:
     """One file of a form."""
     _form, version_id = _published(project_id, form_id)
-    return _media(form_media.form_media_file(db.session(), project_id, version_id, name, identity()))
+    return _media(form_media.form_media_file(db.session(), project_id, version_id, name, identity(), request.args.get("md5")))
 
 
 def integrity(project_id: int, name: str, token: str | None = None) -> Response:
@@ -131,7 +133,7 @@ def draft_manifest(project_id: int, form_id: str, token: str) -> Response:
 def draft_attachment(project_id: int, form_id: str, name: str, token: str) -> Response:
     """One file of the draft."""
     version = _draft(project_id, form_id, token)
-    return _media(form_media.form_media_file(db.session(), project_id, version.version_id, name, identity_or_none()))
+    return _media(form_media.form_media_file(db.session(), project_id, version.version_id, name, identity_or_none(), request.args.get("md5")))
 
 
 def draft_integrity(project_id: int, form_id: str, name: str, token: str) -> Response:

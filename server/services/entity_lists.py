@@ -38,6 +38,7 @@ MISSION_LISTS: dict[str, tuple[str, ...]] = {
 _PERSONAL = re.compile(r"(^|_)(phone|tel|telephone|mobile|msisdn|whatsapp|e?mail)\d*($|_)", re.IGNORECASE)
 _CONTACT_LISTS = frozenset({"contacts", "key_leaders", "leaders"})
 _MAX_CACHED = 32
+_MAX_CACHED_BYTES = 64_000_000
 
 
 @dataclass
@@ -59,29 +60,63 @@ class ListFile:
         return self._gzipped
 
 
-_cache: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], ListFile]] = OrderedDict()
-_lock = threading.Lock()
+class _Lists:
+    """Lists as they were made, by what they hold and by their hash; bounded in number and bytes, the oldest go first."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], ListFile]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def newest(self, key: tuple[Any, ...], stamp: tuple[Any, ...]) -> ListFile | None:
+        """The list of that actor if nothing changed since it was made."""
+        with self._lock:
+            for (kept_key, md5), (kept_stamp, file) in reversed(self._files.items()):
+                if kept_key == key and kept_stamp == stamp:
+                    self._files.move_to_end((kept_key, md5))
+                    return file
+        return None
+
+    def announced(self, key: tuple[Any, ...], md5: str) -> ListFile | None:
+        """The list of that actor which has this hash, though records may have changed since."""
+        with self._lock:
+            found = self._files.get((key, md5))
+        return found[1] if found else None
+
+    def keep(self, key: tuple[Any, ...], stamp: tuple[Any, ...], file: ListFile) -> None:
+        """Remembers a list; what it held before stays for those who were told of its hash."""
+        with self._lock:
+            self._files[(key, file.md5)] = (stamp, file)
+            self._files.move_to_end((key, file.md5))
+            while len(self._files) > _MAX_CACHED or (
+                len(self._files) > 1 and sum(len(file.data) for _, file in self._files.values()) > _MAX_CACHED_BYTES
+            ):
+                self._files.popitem(last=False)
 
 
-def dataset_csv(session: Session, dataset: Dataset, identity: Identity | None) -> ListFile:
-    """The entity list as this actor may have it; made anew only after a record changed."""
+_lists = _Lists()
+
+
+def dataset_csv(session: Session, dataset: Dataset, identity: Identity | None, md5: str | None = None) -> ListFile:
+    """The entity list as this actor may have it; made anew only after a record changed.
+
+    md5: the hash that a manifest announced. While that list is still at hand it is served, so that a phone which reads
+    the manifest and then the file gets the bytes that it was told of although a report arrived in between.
+    """
     sector_id = sector_of(session, identity)
     properties = _served(dataset, [row.name for row in form_queries.properties(session, dataset.id)])
-    key = (str(session.get_bind().engine.url), dataset.id, dataset.name, sector_id)
-    stamp = (*queries.stamp(session, dataset.project_id, dataset.name, sector_id), *properties)
-    with _lock:
-        kept = _cache.get(key)
-        if kept is not None and kept[0] == stamp:
-            _cache.move_to_end(key)
-            return kept[1]
+    key = (str(session.get_bind().engine.url), dataset.id, dataset.name, sector_id, *properties)
+    kept = _lists.announced(key, md5) if md5 else None
+    if kept is not None:
+        return kept
+    stamp = queries.stamp(session, dataset.project_id, dataset.name, sector_id)
+    kept = _lists.newest(key, stamp)
+    if kept is not None:
+        return kept
     made = ListFile(_csv(
         ("name", "label", "__version", *properties),
         _lines(queries.rows(session, dataset.project_id, dataset.name, sector_id), properties),
     ))
-    with _lock:
-        _cache[key] = (stamp, made)
-        while len(_cache) > _MAX_CACHED:
-            _cache.popitem(last=False)
+    _lists.keep(key, stamp, made)
     return made
 
 

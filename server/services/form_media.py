@@ -1,6 +1,7 @@
 """What a form version's expected files really are for one actor: uploaded bytes, an entity list, a list of the mission.
 
-The manifest and the download read the same answer, so a hash never names other bytes than those served.
+The manifest and the download read the same answer. An entity list may change between the two; its address in the
+manifest therefore names the hash, and the announced bytes are served while they are at hand.
 """
 
 from __future__ import annotations
@@ -44,16 +45,23 @@ def form_media(session: Session, project_id: int, version_id: int, identity: Ide
     return [each for each in found if each is not None]
 
 
-def form_media_file(session: Session, project_id: int, version_id: int, name: str, identity: Identity | None) -> MediaFile | None:
-    """One file of a version; None when the form expects no such name or nothing was uploaded."""
+def form_media_file(
+    session: Session, project_id: int, version_id: int, name: str, identity: Identity | None, md5: str | None = None
+) -> MediaFile | None:
+    """One file of a version; None when the form expects no such name or nothing was uploaded.
+
+    md5: the hash that the manifest announced for an entity list, if the device said so.
+    """
     row = queries.attachment(session, version_id, name)
-    return None if row is None else _resolve(session, project_id, row, identity)
+    return None if row is None else _resolve(session, project_id, row, identity, md5)
 
 
-def _resolve(session: Session, project_id: int, row: FormAttachment, identity: Identity | None) -> MediaFile | None:
+def _resolve(
+    session: Session, project_id: int, row: FormAttachment, identity: Identity | None, md5: str | None = None
+) -> MediaFile | None:
     if row.dataset_name is not None:
         dataset = queries.dataset(session, project_id, row.dataset_name)
-        return None if dataset is None else _list(row.name, dataset_csv(session, dataset, identity), dataset)
+        return None if dataset is None else _list(row.name, dataset_csv(session, dataset, identity, md5), dataset)
     if row.name in MISSION_LISTS and (row.blob_sha256 is None or row.fallback):
         content = list_csv(session, row.name)
         # A sample list that lay beside the form serves until the mission has its own areas and units.

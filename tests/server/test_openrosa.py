@@ -251,6 +251,27 @@ def test_the_hash_changes_exactly_when_the_list_does(phone: Phone, session: Sess
     assert manifest(phone)["settlements.csv"]["hash"] != first["settlements.csv"]["hash"]
 
 
+def test_a_list_that_changes_after_its_manifest_is_served_as_announced(phone: Phone, session: Session) -> None:
+    add_list(session)
+    row = add_record(session, 1, "Gbadé")
+    announced = manifest(phone)["settlements.csv"]
+    row.label, row.version, row.updated_at = "Gbade", 2, now()
+    session.commit()
+
+    data = fetch(phone, announced["downloadUrl"])
+
+    assert announced["hash"] == f"md5:{hashlib.md5(data).hexdigest()}"
+    assert "Gbade" in fetch(phone, manifest(phone)["settlements.csv"]["downloadUrl"]).decode()
+
+
+def test_a_list_of_an_unknown_hash_is_served_as_it_is_now(phone: Phone, session: Session) -> None:
+    add_list(session)
+    add_record(session, 1, "Gbadé")
+    address = manifest(phone)["settlements.csv"]["downloadUrl"].partition("?")[0]
+
+    assert b"Gbad\xc3\xa9" in fetch(phone, f"{address}?md5=0123456789abcdef0123456789abcdef")
+
+
 def test_a_deleted_record_leaves_the_list(phone: Phone, session: Session) -> None:
     add_list(session)
     row = add_record(session, 1, "Gbadé")
