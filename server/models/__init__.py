@@ -15,6 +15,7 @@ from server.models.registers import (
     ReviewTask,
 )
 from server.models.submissions import Attachment, Blob, Submission, SubmissionSummary
+from server.models.uploads import ResumableUpload
 
 __all__ = [
     "Actor",
@@ -47,6 +48,7 @@ __all__ = [
     "Project",
     "Record",
     "Release",
+    "ResumableUpload",
     "ReturnPlan",
     "ReviewTask",
     "Seal",

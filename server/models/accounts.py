@@ -52,7 +52,10 @@ class User(Model):
 
 
 class AppUser(Model):
-    """A device of a post (ODK's app user). The token is looked up by its SHA-256 and kept sealed for showing its QR again."""
+    """A device of a post (ODK's app user). The token is looked up by its SHA-256 and kept sealed for showing its QR again.
+
+    route_class: lan | default | satellite, the kind of link it usually has; null: its post's.
+    """
 
     __tablename__ = "app_users"
     actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
@@ -61,6 +64,7 @@ class AppUser(Model):
     token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     token_sealed: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[int | None] = mapped_column(Integer)
+    route_class: Mapped[str | None] = mapped_column(String(10))
     revoked_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 

@@ -55,7 +55,10 @@ class Unit(Model):
 
 
 class Post(Model):
-    """An office that owns duties and devices; people rotate through it. type: patrol_unit | team_site | cimic_cell | ..."""
+    """An office that owns duties and devices; people rotate through it. type: patrol_unit | team_site | cimic_cell | ...
+
+    route_class: lan | default | satellite, the kind of link its devices have; null: nobody said.
+    """
 
     __tablename__ = "posts"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -65,6 +68,7 @@ class Post(Model):
     unit_code: Mapped[str | None] = mapped_column(ForeignKey("units.code"))
     sector_id: Mapped[int | None] = mapped_column(ForeignKey("sectors.id"))
     duty_phone: Mapped[str | None] = mapped_column(String(60))
+    route_class: Mapped[str | None] = mapped_column(String(10))
     closed_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
 
