@@ -115,12 +115,14 @@ def _expression_findings(
 
 
 def _paths(node: etree._Element, parent: str) -> Iterator[str]:
-    """Yield the path of every node; one with a prefix is known with and without it, as designers write both."""
-    stack = [(node, parent)]
+    """Yield the path of every node, with the prefixes it is written with and without, as designers write both."""
+    stack = [(node, parent, parent)]
     while stack:
-        element, above = stack.pop()
-        path = f"{above}/{local_name(element)}"
+        element, above, written = stack.pop()
+        name = local_name(element)
+        path, full = f"{above}/{name}", f"{written}/{element.prefix}:{name}" if element.prefix else f"{written}/{name}"
         yield path
         if element.prefix:
-            yield f"{above}/{element.prefix}:{local_name(element)}"
-        stack.extend((child, path) for child in element)
+            yield f"{above}/{element.prefix}:{name}"
+        yield full
+        stack.extend((child, path, full) for child in element)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forms.findings import Finding
+from forms.formcheck.xform import read_xform
 from forms.xlsform import FormRefused, convert
 
 SETTINGS = "| settings |\n| | form_title | form_id | version |\n| | F | f | 1 |\n"
@@ -344,3 +345,15 @@ def test_finding_goes_through_json_unchanged() -> None:
     finding = only(survey("txt | a | A"), "unknown-type")
 
     assert Finding.from_dict(finding.as_dict()) == finding
+
+
+def test_bind_may_write_every_prefix_of_the_instance() -> None:
+    form = (
+        '<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.w3.org/1999/xhtml"'
+        ' xmlns:orx="http://openrosa.org/xforms"><h:head><h:title>A</h:title><model><instance><data id="a" version="1"><q/>'
+        "<orx:meta><orx:instanceID/></orx:meta></data></instance>"
+        '<bind nodeset="/data/q" type="string"/><bind nodeset="/data/orx:meta/orx:instanceID" type="string"/>'
+        '</model></h:head><h:body><input ref="/data/q"><label>Q</label></input></h:body></h:html>'
+    )
+
+    assert read_xform(form.encode())[1] == ()
