@@ -1,6 +1,7 @@
 """All tables. Importing this package is enough to have the whole metadata."""
 
 from server.models.accounts import Actor, AppUser, Assignment, Audit, LoginAttempt, LoginSession, User
+from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
 from server.models.facts import Block, Event, Fact, PendingFact, Seal
 from server.models.forms import Dataset, DatasetProperty, Form, FormAttachment, FormVersion, Project
 from server.models.mission import Area, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit
@@ -31,6 +32,9 @@ __all__ = [
     "CodeItem",
     "Dataset",
     "DatasetProperty",
+    "DecryptedFile",
+    "Decryption",
+    "EncryptionKey",
     "Entity",
     "Event",
     "EventTarget",

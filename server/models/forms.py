@@ -13,13 +13,17 @@ from server.models.columns import Json, UtcDateTime
 
 
 class Project(Model):
-    """A project as in ODK Central. Project 1 is the mission's own and exists after `init`."""
+    """A project as in ODK Central. Project 1 is the mission's own and exists after `init`.
+
+    key_id: the key that forms without a key of their own are encrypted with.
+    """
 
     __tablename__ = "projects"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None] = mapped_column(Text)
     archived: Mapped[bool] = mapped_column(Boolean, default=False)
+    key_id: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
@@ -28,7 +32,8 @@ class Project(Model):
 class Form(Model):
     """A form of a project. state: open | closing | closed.
 
-    Its published version is `current_version_id`, its draft `draft_version_id`.
+    Its published version is `current_version_id`, its draft `draft_version_id`. key_id: the key for every version whose
+    sheet brings no public key of its own.
     """
 
     __tablename__ = "forms"
@@ -39,6 +44,7 @@ class Form(Model):
     current_version_id: Mapped[int | None] = mapped_column(Integer)
     draft_version_id: Mapped[int | None] = mapped_column(Integer)
     draft_token: Mapped[str | None] = mapped_column(String(64), index=True)
+    key_id: Mapped[int | None] = mapped_column(Integer)
     created_by: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
@@ -50,7 +56,8 @@ class FormVersion(Model):
     """One version of a form. Unpublished (published_at null) it is a draft and configuration; published it is a fact.
 
     xml: the exact bytes served to devices (md5 is the OpenRosa hash). definition: forms.definition JSON, so that no
-    request parses the form again. source: the XLSForm as uploaded (blob) with its file name.
+    request parses the form again. source: the XLSForm as uploaded (blob) with its file name. key_id: the key whose
+    public half the XML carries; null: phones send reports in clear.
     """
 
     __tablename__ = "form_versions"
@@ -66,6 +73,7 @@ class FormVersion(Model):
     findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     source_sha256: Mapped[str | None] = mapped_column(String(64))
     source_name: Mapped[str | None] = mapped_column(String(255))
+    key_id: Mapped[int | None] = mapped_column(Integer)
     created_by: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     published_by: Mapped[int | None] = mapped_column(Integer)
