@@ -82,7 +82,8 @@ class Phone:
         """The entries of a form's manifest, with `type` when there is one."""
         answer = self.get(f"/forms/{part(form_id)}/manifest")
         assert answer.status_code == 200, answer.text
-        return [_texts(each) | {str(name): str(told) for name, told in each.items()} for each in children(answer.content, "mediaFile")]
+        files = children(answer.content, "mediaFile")
+        return [_texts(each) | {str(name): str(told) for name, told in each.items()} for each in files]
 
 
 @dataclass(frozen=True)
