@@ -118,4 +118,6 @@ class Register:
 
 def plain_register(name: str) -> Register:
     """A list without a register file: one entity per record, no matching, the last update wins as in ODK Central."""
-    return Register(name, {"en": name, "fr": name}, None, "moderate", {}, plain=True)
+    words = name.replace("_", " ")
+    label = words[:1].upper() + words[1:]
+    return Register(name, {"en": label, "fr": label}, None, "moderate", {}, plain=True)
