@@ -15,7 +15,7 @@ from server.models.registers import (
     Release,
     ReviewTask,
 )
-from server.models.submissions import Attachment, Blob, Submission, SubmissionSummary
+from server.models.submissions import Attachment, Blob, ExportPart, ListStamp, Submission, SubmissionSummary
 from server.models.uploads import ResumableUpload
 
 __all__ = [
@@ -38,11 +38,13 @@ __all__ = [
     "Entity",
     "Event",
     "EventTarget",
+    "ExportPart",
     "Fact",
     "Form",
     "FormAttachment",
     "FormDuty",
     "FormVersion",
+    "ListStamp",
     "LoginAttempt",
     "LoginSession",
     "MissionSetting",

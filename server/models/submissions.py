@@ -163,8 +163,44 @@ class SubmissionSummary(Model):
     un_class: Mapped[str | None] = mapped_column(String(30))
     __table_args__ = (
         Index("ix_submission_summaries_form_root", "project_id", "xml_form_id", "root_instance_id"),
+        # A page of a list or table is read in this order, from any place and in any number of reports.
+        Index("ix_submission_summaries_form_order", "project_id", "xml_form_id", "is_draft", "root_fact_id"),
         Index("ix_submission_summaries_received", "received_at"),
         Index("ix_submission_summaries_sector_received", "sector_id", "received_at"),
         Index("ix_submission_summaries_period", "xml_form_id", "period"),
         Index("ix_submission_summaries_alarm", "alarm"),
     )
+
+
+class ListStamp(Model):
+    """Projection: changes with every change in a form's list of reports, so that a client's copy is known without reading it."""
+
+    __tablename__ = "list_stamps"
+    project_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    xml_form_id: Mapped[str] = mapped_column(String(249), primary_key=True)
+    is_draft: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    stamp: Mapped[str] = mapped_column(String(16))
+
+
+class ExportPart(Model):
+    """Projection: answers of one form's reports in the wording of exports, for the reports whose root_fact_id lies in one stretch.
+
+    Made by the worker beside folding; a row that is missing or out of date only makes an export slower, because every
+    report in it names the version it was made from. Encrypted reports are never in it.
+    part: root_fact_id // services.export_parts.STRETCH. layout: which form version and wording it was made for.
+    marks counts the changes within the stretch, built_marks how many of them it holds. ids: root_fact_id and
+    current_fact_id of each report in it (64 bit integers, packed); csv, odata, places: their texts in the same order, packed.
+    """
+
+    __tablename__ = "export_parts"
+    project_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    xml_form_id: Mapped[str] = mapped_column(String(249), primary_key=True)
+    part: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    layout: Mapped[str] = mapped_column(String(80), default="")
+    marks: Mapped[int] = mapped_column(Integer, default=1)
+    built_marks: Mapped[int] = mapped_column(Integer, default=0)
+    marked_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    ids: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    csv: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    odata: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    places: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
