@@ -1,6 +1,6 @@
 """All tables. Importing this package is enough to have the whole metadata."""
 
-from server.models.accounts import Actor, AppUser, Assignment, Audit, LoginAttempt, LoginSession, User
+from server.models.accounts import Actor, AppUser, Assignment, Audit, DigestSecret, DigestUse, LoginAttempt, LoginSession, User
 from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
 from server.models.facts import Block, Event, Fact, PendingFact, Seal
 from server.models.forms import Dataset, DatasetProperty, Form, FormAttachment, FormVersion, Project
@@ -34,6 +34,8 @@ __all__ = [
     "DatasetProperty",
     "DecryptedFile",
     "Decryption",
+    "DigestSecret",
+    "DigestUse",
     "EncryptionKey",
     "Entity",
     "Event",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.extensions import Model
@@ -79,6 +79,23 @@ class LoginSession(Model):
     csrf: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class DigestSecret(Model):
+    """What Digest log-in needs of a person's password (services.digest), sealed with the server's secret key."""
+
+    __tablename__ = "digest_secrets"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("users.actor_id"), primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)
+
+
+class DigestUse(Model):
+    """A nonce count that was used once and is refused from then on, until the nonce itself has run out."""
+
+    __tablename__ = "digest_uses"
+    nonce: Mapped[str] = mapped_column(String(40), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Assignment(Model):
