@@ -11,9 +11,13 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, request
 
+from server.extensions import db
 from server.problems import Problem
-from server.services import authentication
+from server.services import authentication, folding
 from server.services.identity import Identity, Verb
+
+# Views of the devices' door whose answers no report changes.
+_BLIND = {"form_list", "form_xml", "announce", "submit"}
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -67,11 +71,23 @@ def _check() -> None:
     own = Verb.OWN_ACCOUNT in verbs
     if who.must_change_password and not own:
         raise Problem("password_change_due")
+    if _reads_reports():
+        folding.catch_up(db.session())
     if request.method not in {"GET", "HEAD", "OPTIONS"}:
         if who.read_only and not own:
             raise Problem("read_only_account")
         if who.how == "cookie":
             authentication.check_csrf(request, who)
+        elif who.how == "api_cookie":
+            authentication.check_api_csrf(request, who)
+
+
+def _reads_reports() -> bool:
+    """Whether the answer shows what becomes of reports: all of the API but what devices ask for all the time."""
+    path = request.path
+    if not path.startswith("/v1/"):
+        return False
+    return (request.endpoint or "").rpartition(".")[2] not in _BLIND
 
 
 def _in_own_project(who: Identity) -> bool:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import selectors
 import socket
+import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,6 +20,7 @@ LOOK_SECONDS = 0.05
 # A header so long is no phone on a thin line; its thread may wait for the rest (the address alone may have 64 kB).
 LONG_HEADER = 32_768
 _END = b"\r\n\r\n"
+_present = threading.local()
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -28,6 +31,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         # Until when they may take: connections without a byte yet, and those with half a header.
         self.silent: dict[TConn, float] = {}
         self.begun: dict[TConn, float] = {}
+
+    def load_wsgi(self) -> None:
+        """Loads the application; its answers may say "Connection: close", which gunicorn itself takes out."""
+        super().load_wsgi()
+        self.wsgi = _Hanging(self.wsgi)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """As ever; the request is at hand for an answer that ends the connection."""
+        _present.request = req
+        return super().handle_request(req, conn)
 
     def enqueue_req(self, conn: TConn) -> None:
         """A connection that has something to say, or has just come: to a thread if its headers are whole."""
@@ -62,6 +75,21 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self.begun.pop(conn, None)
         self.nr_conns -= 1
         conn.close()
+
+
+class _Hanging:
+    """The application; closes the connection after an answer with "Connection: close" (a body too large to be read)."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if ("Connection", "close") in headers:
+                _present.request.force_close()
+            return start_response(status, headers, exc_info)
+
+        return self.application(environ, start)
 
 
 def _is_whole(sock: socket.socket) -> bool:

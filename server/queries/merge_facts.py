@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, func, insert, literal, or_, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from server.models import (
@@ -31,6 +31,10 @@ PROJECTIONS = (
 )  # fmt: skip
 # Any number will do, as long as nothing else in the database takes the same advisory lock.
 _FOLDING_LOCK = 0x46504D52
+# Built once: every read over the API asks it.
+_UNTRIED = (
+    select(PendingFact.fact_id).where(PendingFact.attempts == 0).order_by(PendingFact.fact_id).limit(bindparam("most"))
+)
 
 
 def hold_queue(session: Session) -> None:
@@ -49,6 +53,11 @@ def claim(session: Session, limit: int, now: dt.datetime, exclude: Collection[in
     if exclude:
         query = query.where(PendingFact.fact_id.not_in(exclude))
     return list(session.scalars(query.order_by(PendingFact.fact_id).limit(limit).with_for_update(skip_locked=True)))
+
+
+def untried(session: Session, limit: int) -> list[int]:
+    """The oldest waiting facts that nobody has tried to fold yet; one small look-up when there is none."""
+    return list(session.connection().execute(_UNTRIED, {"most": limit}).scalars())
 
 
 def still_waiting(session: Session, fact_ids: Collection[int]) -> list[int]:

@@ -24,6 +24,8 @@ FOLDERS: list[Folder] = [merging.fold, summaries.fold, release_rows.fold]
 
 # SQLite has one writer, which a batch holds while it works: small batches, so that intake never waits long.
 BATCHES = {"sqlite": 25, "postgresql": 100}
+# A reader who must see what was just stored folds at most so many facts itself; a longer queue is the worker's.
+CATCH_UP = 200
 _FIRST_RETRY, _LAST_RETRY = dt.timedelta(seconds=5), dt.timedelta(minutes=10)
 
 
@@ -71,15 +73,38 @@ def fold_batch(session: Session, exclude: Collection[int] = ()) -> tuple[int, li
     if not ids:
         session.commit()
         return 0, []
+    failed = _fold_together(session, ids)
+    return len(ids) - len(failed), failed
+
+
+def catch_up(session: Session) -> None:
+    """Folds what was stored and never tried, so that who asks sees what was just answered with 201; commits.
+
+    A client that sends a report and reads the list at once expects it there, as with ODK Central. A queue of more than
+    CATCH_UP facts is left to the worker: a reader must not wait for a whole mission's backlog.
+    """
+    fresh = queries.untried(session, CATCH_UP + 1)
+    if len(fresh) > CATCH_UP:
+        return
+    size = BATCHES[session.get_bind().dialect.name]
+    for start in range(0, len(fresh), size):
+        queries.hold_queue(session)
+        ids = queries.still_waiting(session, fresh[start : start + size])
+        if ids:
+            _fold_together(session, ids)
+        session.commit()
+
+
+def _fold_together(session: Session, ids: list[int]) -> list[int]:
+    """Folds facts in one transaction, or one by one when that fails; returns the ids of those that failed alone. Commits."""
     try:
         _run(session, queries.facts(session, ids))
         queries.done(session, ids)
         session.commit()
-        return len(ids), []
+        return []
     except Exception:  # one fault must not stop the queue; it is found, recorded and shown fact by fact
         session.rollback()
-    failed = [fact_id for fact_id in ids if not _fold_alone(session, fact_id)]
-    return len(ids) - len(failed), failed
+    return [fact_id for fact_id in ids if not _fold_alone(session, fact_id)]
 
 
 def _run(session: Session, facts: Collection[Fact]) -> None:

@@ -17,7 +17,7 @@ from werkzeug.http import parse_options_header as parse_disposition
 
 from forms.xmlsafe import MAX_BYTES as MAX_XML
 from server.problems import Problem
-from server.services.blobs import CHUNK, BlobStore, BlobWriter
+from server.services.blobs import CHUNK, BlobStore, BlobWriter, StoredBlob
 
 XML_PART = "xml_submission_file"
 INCOMPLETE_PART = "*isIncomplete*"
@@ -25,6 +25,7 @@ INCOMPLETE_PART = "*isIncomplete*"
 MAX_PARTS = 1_000
 MAX_NAME = 255
 _MAX_FIELD = 65_536
+_KINDS = {"multipart/form-data", "multipart/mixed"}
 
 
 class Readable(Protocol):
@@ -34,12 +35,31 @@ class Readable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is durable already (it came in pieces); stands where a file in the making stands otherwise."""
+
+    stored: StoredBlob
+
+    @property
+    def sha256(self) -> str:
+        """Its hash."""
+        return self.stored.sha256
+
+    def commit(self) -> StoredBlob:
+        """Nothing is left to do."""
+        return self.stored
+
+    def discard(self) -> None:
+        """It stays: nobody else names it, and the next upload of the same bytes finds it."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingFile:
     """A file that came with a report, still in the spool."""
 
     name: str
     content_type: str
-    writer: BlobWriter
+    writer: BlobWriter | StoredFile
 
 
 @dataclass(slots=True)
@@ -82,13 +102,13 @@ def safe_name(name: str) -> str:
 
 
 def read_upload(stream: Readable, content_type: str, store: BlobStore) -> Upload:
-    """Reads a multipart/form-data body to its end.
+    """Reads a multipart body to its end: form-data as all clients send it, or mixed as OpenRosa allows.
 
     Raises Problem multipart_unparseable (400.39), missing_multipart_field (400.7), too_large (413.1) when the XML part
     alone is larger than forms.xmlsafe.MAX_BYTES, disk_full (507.1).
     """
     kind, options = parse_options_header(content_type)
-    if kind != "multipart/form-data" or not options.get("boundary"):
+    if kind not in _KINDS or not options.get("boundary"):
         raise Problem("multipart_unparseable", reason="it is no multipart/form-data with a boundary")
     upload = Upload()
     try:
