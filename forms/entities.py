@@ -33,6 +33,7 @@ class EntityOperation:
     form saves whose question is in the submission, with the text as it is ("" when empty); `answered` says per
     property whether its question holds text; `source_paths` names the question. `base_version` is 0 unless a
     positive whole number was sent. `problem` is a sentence for the officer; such an operation must not be applied.
+    `fault` is its code: other_list, no_list, bad_id, no_id, no_label or not_permitted.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class EntityOperation:
     problem: str | None
     answered: Mapping[str, bool]
     source_paths: Mapping[str, str]
+    fault: str | None = None
 
 
 def operations(sub: ParsedSubmission, definition: FormDefinition) -> list[EntityOperation]:
@@ -100,6 +102,7 @@ def _operation(
     label = next(((child.text or "").strip() for child in _children(entity, ("label",))), "") or None
     dataset = (attribute(entity, "dataset") or "").strip() or block.dataset
     values, sources = _values(block, container)
+    fault, problem = _fault(action, dataset, block, attribute(entity, "id"), entity_id, label) or (None, None)
     return EntityOperation(
         dataset=dataset,
         path=block.path,
@@ -111,9 +114,10 @@ def _operation(
         base_version=_positive(attribute(entity, "baseVersion")) or 0,
         trunk_version=_positive(attribute(entity, "trunkVersion")),
         branch_id=_branch(attribute(entity, "branchId")),
-        problem=_problem(action, dataset, block.dataset, attribute(entity, "id"), entity_id, label),
+        problem=problem,
         answered={name: bool(text.strip()) for name, text in values.items()},
         source_paths=sources,
+        fault=fault,
     )
 
 
@@ -155,18 +159,24 @@ def _branch(text: str | None) -> str | None:
     return text.lower() if _BRANCH.fullmatch(text) else None
 
 
-def _problem(
-    action: EntityAction, dataset: str, declared: str, raw_id: str | None, entity_id: str | None, label: str | None
-) -> str | None:
+def _fault(
+    action: EntityAction, dataset: str, block: EntityBlock, raw_id: str | None, entity_id: str | None, label: str | None
+) -> tuple[str, str] | None:
+    """Why the operation must not be applied: a code and a sentence; None when nothing is wrong with it by itself."""
     if action == "none":
         return None
-    if dataset != declared:
-        return f"The report names the list {dataset!r}, but its form declares {declared!r}."
     if not dataset:
-        return "The form does not name the list that the entity belongs to."
+        return "no_list", "The form does not name the list that the entity belongs to."
+    if dataset != block.dataset:
+        return "other_list", f"The report names the list {dataset!r}, but its form declares {block.dataset!r}."
+    for asked, allowed in (("create", block.create), ("update", block.update)):
+        if action in (asked, "both") and not allowed:
+            return "not_permitted", f"The report asks to {asked} an entity, which its form does not declare."
     if entity_id is None:
         shown = (raw_id or "")[:80]
-        return f"The entity id {shown!r} is not a version 4 UUID." if shown.strip() else "The entity has no id."
+        if not shown.strip():
+            return "no_id", "The entity has no id."
+        return "bad_id", f"The entity id {shown!r} is not a version 4 UUID."
     if action == "create" and label is None:
-        return "A new entity needs a label, and the report has none."
+        return "no_label", "A new entity needs a label, and the report has none."
     return None

@@ -1,6 +1,18 @@
 """All tables. Importing this package is enough to have the whole metadata."""
 
-from server.models.accounts import Actor, AppUser, Assignment, Audit, DigestSecret, DigestUse, LoginAttempt, LoginSession, User
+from server.models.accounts import (
+    Actor,
+    ActorProperty,
+    ActorValue,
+    AppUser,
+    Assignment,
+    Audit,
+    DigestSecret,
+    DigestUse,
+    LoginAttempt,
+    LoginSession,
+    User,
+)
 from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
 from server.models.facts import Block, Event, Fact, PendingFact, Seal
 from server.models.forms import Dataset, DatasetProperty, Form, FormAttachment, FormVersion, Project
@@ -20,6 +32,8 @@ from server.models.uploads import ResumableUpload
 
 __all__ = [
     "Actor",
+    "ActorProperty",
+    "ActorValue",
     "AppUser",
     "Area",
     "Assignment",

@@ -110,6 +110,25 @@ class Assignment(Model):
     __table_args__ = (UniqueConstraint("actor_id", "role", "project_id", "form_id"),)
 
 
+class ActorProperty(Model):
+    """A property that a project's app users and collectors may have, for the access rules of its entity lists."""
+
+    __tablename__ = "actor_properties"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str] = mapped_column(String(249))
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+
+class ActorValue(Model):
+    """The value of such a property for one actor; none is kept for an actor without it."""
+
+    __tablename__ = "actor_values"
+    property_id: Mapped[int] = mapped_column(ForeignKey("actor_properties.id"), primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True, index=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
 class LoginAttempt(Model):
     """A failed log-in, kept an hour, so that guessing is slowed across all web processes."""
 

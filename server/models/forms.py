@@ -100,7 +100,11 @@ class FormAttachment(Model):
 
 
 class Dataset(Model):
-    """An entity list of a project. `register` names the register file that rules it, or null for Central's own rules."""
+    """An entity list of a project. `register` names the register file that rules it, or null for Central's own rules.
+
+    Devices and data collectors get all of it; with owner_only what they made themselves; with access_rules (each
+    {datasetProperty, actorProperty}) the entities for which one rule holds: both values are there and equal.
+    """
 
     __tablename__ = "datasets"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -109,6 +113,7 @@ class Dataset(Model):
     register: Mapped[str | None] = mapped_column(String(60))
     approval_required: Mapped[bool] = mapped_column(Boolean, default=False)
     owner_only: Mapped[bool] = mapped_column(Boolean, default=False)
+    access_rules: Mapped[list[dict[str, str]] | None] = mapped_column(Json)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     published_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)

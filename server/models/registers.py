@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.extensions import Model
@@ -122,7 +122,9 @@ class Record(Model):
 
     id: the surviving entity's UUID. data: property -> value. provenance: property -> {observation, source (root
     instanceID), fact_id, unit, observed_at, received_at, seen, rule, original}. version only grows.
-    last_observed_at: "last confirmed". contested: a chain of "same" breaks a "different".
+    last_observed_at: "last confirmed". contested: a chain of "same" breaks a "different". current: the last operation
+    (creator_id, created_at, user_agent, base_version, conflicting). digest stands for the content of the whole row: the
+    sum over a list changes whenever anything in the list does.
     """
 
     __tablename__ = "records"
@@ -149,6 +151,8 @@ class Record(Model):
     deleted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     last_observed_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     search: Mapped[str] = mapped_column(Text, default="")
+    current: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    digest: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     __table_args__ = (Index("ix_records_list", "project_id", "dataset", "sector_id", "label"),)
 
 

@@ -6,18 +6,32 @@ A list is named as merging names it: the dataset for project 1, "project/dataset
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from server import models
-from sync.merge.facts import Choice, EventFact, Judgement, Observation, Pin, Position, Presence, Retraction, Statement
+from sync.merge.facts import (
+    Choice,
+    EventFact,
+    Force,
+    Judgement,
+    Observation,
+    Pin,
+    Position,
+    Presence,
+    Resolution,
+    Retraction,
+    Statement,
+)
 from sync.merge.matching import Match
 from sync.merge.names import fold
 from sync.merge.records import EntityState, Record
 from sync.merge.review import Task
 
 Row = dict[str, Any]
-MERGING_EVENTS = frozenset({"JUDGE", "RETRACT", "PIN", "CHOOSE", "DELETE", "RESTORE"})
+MERGING_EVENTS = frozenset({"JUDGE", "RETRACT", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE"})
 
 
 def list_key(project_id: int, dataset: str) -> str:
@@ -57,7 +71,7 @@ def observation_row(observation: Observation) -> Row:
             "data": dict(observation.data),
             "said": {name: [said.seen, said.question] for name, said in observation.statements.items()},
             "problem": observation.problem, "official": observation.official, "sensitivity": observation.sensitivity,
-            "withdrawn": observation.withdrawn,
+            "withdrawn": observation.withdrawn, "fault": observation.fault, "user_agent": observation.user_agent,
         },
     }  # fmt: skip
 
@@ -77,7 +91,7 @@ def observation_of(row: models.Observation) -> Observation:
         source=row.source, fact_id=row.fact_id or None, post_id=row.post_id, actor_id=row.actor_id,
         base_version=row.base_version, trunk_version=row.trunk_version, branch_id=row.branch_id,
         problem=details.get("problem"), official=bool(details.get("official")), sensitivity=details.get("sensitivity"),
-        withdrawn=bool(details.get("withdrawn")),
+        withdrawn=bool(details.get("withdrawn")), fault=details.get("fault"), user_agent=details.get("user_agent"),
     )  # fmt: skip
 
 
@@ -87,9 +101,9 @@ def observation_states(state: EntityState) -> dict[str, tuple[str, int | None, s
     out: dict[str, tuple[str, int | None, str | None]] = {}
     for observation in state.observations:
         if observation.id in applied:
-            out[observation.id] = ("applied", applied[observation.id], None)
+            out[observation.id] = ("applied", applied[observation.id], state.chain.notes.get(observation.id))
         elif observation.problem:
-            out[observation.id] = ("failed", None, "faulty_operation")
+            out[observation.id] = ("failed", None, observation.fault or "faulty_operation")
         elif observation.id in state.chain.problems:
             out[observation.id] = ("failed", None, state.chain.problems[observation.id])
         else:
@@ -115,7 +129,7 @@ def record_row(record: Record, area_code: str | None, sector_id: int | None) -> 
     project_id, dataset = split_key(record.register)
     place = record.position
     words = [record.label, *record.aliases, *(v for k, v in record.data.items() if "name" in k or k == "acronym")]
-    return {
+    row: Row = {
         "id": record.id, "project_id": project_id, "dataset": dataset, "label": record.label, "data": dict(record.data),
         "provenance": {name: dict(origin) for name, origin in record.provenance.items()},
         "aliases": list(record.aliases), "version": record.version, "conflict": record.conflict,
@@ -124,8 +138,15 @@ def record_row(record: Record, area_code: str | None, sector_id: int | None) -> 
         "lon": place.lon if place else None, "area_code": area_code, "sector_id": sector_id,
         "sensitivity": record.sensitivity, "creator_id": record.creator_id, "created_at": record.created_at,
         "updated_at": record.updated_at, "deleted_at": record.deleted_at, "last_observed_at": record.last_observed_at,
-        "search": " ".join(dict.fromkeys(fold(" ".join(words)).split())),
+        "search": " ".join(dict.fromkeys(fold(" ".join(words)).split())), "current": dict(record.current),
     }  # fmt: skip
+    return {**row, "digest": _digest(row)}
+
+
+def _digest(row: Row) -> int:
+    """A number that stands for the whole content, small enough that a million of them can be summed in 64 bits."""
+    text = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:5], "big")
 
 
 def task_row(task: Task, sector_id: int | None) -> Row:
@@ -181,6 +202,10 @@ def event_of(event: models.Event, fact: models.Fact) -> EventFact | None:
             **shared, **about, property=payload["property"], observation=payload["observation"],
             accept=bool(payload["accept"]),
         )  # fmt: skip
+    if event.type == "FORCE":
+        return Force(**shared, **about, observation=payload["observation"])
+    if event.type == "RESOLVE":
+        return Resolution(**shared, **about)
     return Presence(**shared, **about, deleted=event.type == "DELETE")
 
 

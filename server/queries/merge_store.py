@@ -34,6 +34,7 @@ from sync.store import EntityKey
 
 # Stays under the parameter limit of both databases even where a condition names two columns.
 CHUNK = 400
+_ENTITY_EVENTS = ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY", "FORCE", "RESOLVE")
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
@@ -59,6 +60,7 @@ class SqlMergeStore:
         self._states: dict[str, tuple[str, int | None, str | None]] = {}
         self._new_faces: dict[EntityKey, Face | None] = {}
         self._matches: dict[EntityKey, dict[tuple[str, str], Match]] = {}
+        self._entity_events: dict[str, list[EventFact]] = {}
 
     def report_version(self, key: str) -> None:
         """The folding service hands in current versions only, so there is none to compare with."""
@@ -84,6 +86,8 @@ class SqlMergeStore:
 
     def put_event(self, event: EventFact) -> bool:
         """Indexes what the event speaks of. Known events are folded again, because that changes nothing."""
+        for target in rows.targets_of(event):
+            self._entity_events.pop(target, None)
         fact_id = self.session.scalar(select(Fact.id).where(Fact.uuid == event.id))
         known = set(self.session.scalars(select(EventTarget.target).where(EventTarget.fact_id == fact_id)))
         new = [{"target": target, "fact_id": fact_id} for target in sorted(rows.targets_of(event) - known)]
@@ -123,7 +127,12 @@ class SqlMergeStore:
 
     def entity_events(self, register: str, entity_ids: Collection[str]) -> list[EventFact]:
         targets = [rows.entity_target(register, entity) for entity in entity_ids]
-        return self._events_about(targets, ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY"))
+        missing = [target for target in targets if target not in self._entity_events]
+        self._entity_events |= {target: [] for target in missing}
+        for event in self._events_about(missing, _ENTITY_EVENTS):
+            for target in rows.targets_of(event):
+                self._entity_events.setdefault(target, []).append(event)
+        return [event for target in targets for event in self._entity_events[target]]
 
     def retractions(self, event_ids: Collection[str]) -> list[Retraction]:
         found: dict[str, Retraction] = {}

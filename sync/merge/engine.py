@@ -13,19 +13,23 @@ from sync.merge.chains import build_chain
 from sync.merge.clustering import cluster, components
 from sync.merge.faces import face_of
 from sync.merge.facts import (
+    ABOUT_ENTITIES,
     Choice,
     EventFact,
     Fact,
+    Force,
     Judgement,
     Pin,
     Presence,
     Report,
+    Resolution,
     Retraction,
 )
 from sync.merge.judgements import Links, Pair, in_force, links, pair_of, standing
 from sync.merge.matching import DIGITS, Match, match
 from sync.merge.records import EntityState, Record, make_record
 from sync.merge.review import Task, contested_tasks, held_task, pair_tasks, proposal_task
+from sync.merge.timeline import Step, Tie, Timeline, chain_steps, judged_states
 from sync.registers import Matching, Register, plain_register
 from sync.store import EntityKey, MergeStore
 
@@ -102,12 +106,32 @@ class Engine:
         self.store.put_results(register.name, work.states, records, tasks, verdicts)
         return whole
 
+    def history(self, name: str, entity_id: str) -> list[Step]:
+        """Every version of the record that holds this entity, oldest first; empty when there is none. Changes nothing."""
+        register = self.register(name)
+        whole = self._reach(register, self.store.members(name, {entity_id}))
+        return Work(register, self.store, self._states(register, whole)).history(entity_id)
+
     def _states(self, register: Register, entity_ids: Iterable[str]) -> dict[str, EntityState]:
-        found = self.store.observations(register.name, sorted(entity_ids))
+        wanted = sorted(entity_ids)
+        found = self.store.observations(register.name, wanted)
+        said = self._said(register, wanted)
         return {
-            entity: EntityState(entity, register.name, build_chain(operations, lenient=not register.plain), tuple(operations))
+            entity: EntityState(
+                entity, register.name,
+                build_chain(operations, lenient=not register.plain, events=said.get(entity, ())), tuple(operations),
+            )
             for entity, operations in found.items()
-        }
+        }  # fmt: skip
+
+    def _said(self, register: Register, entity_ids: Sequence[str]) -> dict[str, list[EventFact]]:
+        """The standing events by entity that decide which operations apply."""
+        events = self.store.entity_events(register.name, entity_ids)
+        found: dict[str, list[EventFact]] = {}
+        for event in standing(events, self.store.retractions([e.id for e in events])):
+            if isinstance(event, Force | Resolution | Presence):
+                found.setdefault(event.entity_id, []).append(event)
+        return found
 
     def _compare(self, register: Register, matching: Matching, states: Mapping[str, EntityState]) -> None:
         """Files the faces of entities anew and compares each with everything that shares a key."""
@@ -155,7 +179,7 @@ class Work:
 
     def __init__(self, register: Register, store: MergeStore, states: Mapping[str, EntityState]) -> None:
         self.register = register
-        self.states = states
+        self.states = dict(states)
         self.entity_of = {o.id: s.id for s in states.values() for o in s.observations}
         self.matches = store.matches(register.name, list(states)) if register.matching else []
         judgements = store.judgements(list(self.entity_of))
@@ -185,7 +209,8 @@ class Work:
         alive = [entity for entity in part if states[entity].exists]
         found = links({pair: j for pair, j in self.in_force.items() if set(pair) <= set(alive)})
         near = [m for m in self.matches if m.a in inside and m.b in inside]
-        records = [self._record(c, found) for c in self._clusters(alive, near, found)]
+        records = [self._record(c, found, near) for c in self._clusters(alive, near, found)]
+        states = {entity: self.states[entity] for entity in part}
         tasks = pair_tasks(records, near, found, states)
         tasks += contested_tasks(records, found.suspended, self.entity_of, self.register)
         tasks += [proposal_task(r, p) for r in records if not r.deleted_at for p in r.proposals]
@@ -198,17 +223,61 @@ class Work:
         scores = {(m.a, m.b): live_score(m, threshold) for m in near}
         return cluster(alive, scores, threshold, found.must, found.cannot)
 
-    def _record(self, entities: Sequence[str], found: Links) -> Record:
-        members = [self.states[entity] for entity in entities]
+    def history(self, entity_id: str) -> list[Step]:
+        """Every version of the record that holds the entity."""
+        part = next((part for part in self.parts() if entity_id in part), ())
+        alive = [entity for entity in part if self.states[entity].exists]
+        if entity_id not in alive:
+            return []
+        if self.register.plain:
+            return chain_steps(self.states[entity_id])
+        inside = set(part)
+        near = [m for m in self.matches if m.a in inside and m.b in inside]
+        found = links({pair: j for pair, j in self.in_force.items() if set(pair) <= set(alive)})
+        entities = next(c for c in self._clusters(alive, near, found) if entity_id in c)
+        return self._timeline(entities, near).steps()
+
+    def _record(self, entities: Sequence[str], found: Links, near: Sequence[Match]) -> Record:
         inside = set(entities)
         contested = any(inside & {self.entity_of.get(j.a), self.entity_of.get(j.b)} for j in found.suspended)
-        return make_record(members, self.register, self._about(inside), self._count(inside), contested)
+        about = self._about(inside)
+        last: Step | None
+        if self.register.plain:
+            count = len(self.states[entities[0]].chain.versions)
+            last = chain_steps(self.states[entities[0]])[-1]
+        else:
+            count = len(self._facts_of(inside))
+            last = self._judge(entities, near, about)
+        members = [self.states[entity] for entity in entities]
+        return make_record(members, self.register, about, count, contested, last)
+
+    def _judge(self, entities: Sequence[str], near: Sequence[Match], about: Sequence[EventFact]) -> Step | None:
+        """Judges the conflicts of a record's updates against all that it consists of; returns its last operation."""
+        members = [self.states[entity] for entity in entities]
+        timeline = self._timeline(entities, near)
+        settled = max((e.clock for e in about if isinstance(e, Resolution)), default="")
+        if any(len(state.chain.versions) > 1 for state in members):
+            self.states.update(judged_states(timeline, members, settled))
+        inside = set(entities)
+        own = [step for step in timeline.steps() if step.observation is not None and step.item.entities & inside]
+        return own[-1] if own else None
+
+    def _timeline(self, entities: Sequence[str], near: Sequence[Match]) -> Timeline:
+        inside = set(entities)
+        same = [e for e in self.events if isinstance(e, Judgement) and e.verdict == "same"]
+        ties = [Tie(e.clock, *pair) for e in same if (pair := self._ends(e))]
+        for alike in near:
+            if alike.certain and alike.a in inside and alike.b in inside:
+                clocks = [self.states[entity].chain.versions[0].applied for entity in (alike.a, alike.b)]
+                ties.append(Tie(max(clocks), alike.a, alike.b))
+        tied = self._tied(inside)
+        return Timeline(self.register, [self.states[entity] for entity in sorted(tied)], ties, self._events_of(tied))
 
     def _about(self, entities: set[str]) -> list[EventFact]:
-        return [e for e in self.said if isinstance(e, Pin | Choice | Presence) and e.entity_id in entities]
+        return [e for e in self.said if isinstance(e, ABOUT_ENTITIES) and e.entity_id in entities]
 
-    def _count(self, entities: set[str]) -> int:
-        """Facts ever applied to these entities or to any that a "same" once tied to them: so a version only grows."""
+    def _tied(self, entities: set[str]) -> set[str]:
+        """These entities and all that a "same" once tied to them: what they count never grows less."""
         tied = set(entities)
         same = [e for e in self.events if isinstance(e, Judgement) and e.verdict == "same"]
         grown = True
@@ -217,9 +286,24 @@ class Work:
             new = {entity for pair in ends if pair & tied for entity in pair} - tied
             tied |= new
             grown = bool(new)
-        operations = sum(len(self.states[entity].chain.versions) for entity in tied)
-        events = {e.id for e in self.events if self._concerns(e, tied)}
-        return operations + len(events) + sum(r.target in events for r in self.retractions)
+        return tied
+
+    def _facts_of(self, entities: set[str]) -> list[str]:
+        """The ids of all facts ever applied to these entities or to any that was tied to them: so a version only grows."""
+        tied = self._tied(entities)
+        operations = [version.observation.id for entity in tied for version in self.states[entity].chain.versions]
+        return operations + [event.id for event, _ in self._events_of(tied)]
+
+    def _events_of(self, entities: set[str]) -> list[tuple[EventFact, set[str]]]:
+        """The counted events about these entities and what took them back, with the entities that each concerns."""
+        found = {e.id: (e, self._named(e)) for e in self.events if self._concerns(e, entities)}
+        taken: list[tuple[EventFact, set[str]]] = [(r, found[r.target][1]) for r in self.retractions if r.target in found]
+        return [*found.values(), *taken]
+
+    def _named(self, event: EventFact) -> set[str]:
+        if isinstance(event, Judgement):
+            return set(self._ends(event) or ())
+        return {event.entity_id} if isinstance(event, ABOUT_ENTITIES) else set()
 
     def _concerns(self, event: EventFact, entities: set[str]) -> bool:
         if isinstance(event, Judgement):

@@ -49,6 +49,7 @@ class Observation:
     `official` marks an officer's own writing through the API: it counts as seen, and it may move a known place.
     `withdrawn`: an officer rejected the report; it stays in the chain, but states nothing.
     `problem` is set when the operation itself was faulty: such an observation is kept and never applied.
+    `fault` is the code of that problem. `user_agent` is the client that sent it.
     """
 
     id: str
@@ -77,6 +78,8 @@ class Observation:
     official: bool = False
     withdrawn: bool = False
     sensitivity: str | None = None
+    user_agent: str | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +163,24 @@ class Presence(Event):
     deleted: bool = True
 
 
-Fact = Report | Judgement | Retraction | Pin | Choice | Presence
-EventFact = Judgement | Retraction | Pin | Choice | Presence
+@dataclass(frozen=True, slots=True)
+class Force(Event):
+    """An officer applies an operation that is held, or that found no entity or version to stand on, as it is."""
+
+    register: str = ""
+    entity_id: str = ""
+    observation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution(Event):
+    """An officer declares the conflicts of an entity so far settled."""
+
+    register: str = ""
+    entity_id: str = ""
+
+
+EventFact = Judgement | Retraction | Pin | Choice | Presence | Force | Resolution
+Fact = Report | EventFact
+ABOUT_ENTITIES = (Pin, Choice, Presence, Force, Resolution)
+"""The events that name one entity."""

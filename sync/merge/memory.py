@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.merge.faces import Face
-from sync.merge.facts import Choice, EventFact, Judgement, Observation, Pin, Presence, Report, Retraction
+from sync.merge.facts import ABOUT_ENTITIES, EventFact, Judgement, Observation, Report, Retraction
 from sync.merge.matching import Match
 from sync.merge.records import EntityState, Record
 from sync.merge.review import Task
@@ -76,7 +76,7 @@ class MemoryStore:
         return [
             e
             for e in self.events.values()
-            if isinstance(e, Pin | Choice | Presence) and e.register == register and e.entity_id in wanted
+            if isinstance(e, ABOUT_ENTITIES) and e.register == register and e.entity_id in wanted
         ]
 
     def retractions(self, event_ids: Collection[str]) -> list[Retraction]:

@@ -44,6 +44,7 @@ class ReportContext:
     post_id: int | None = None
     actor_id: int | None = None
     withdrawn: bool = False
+    user_agent: str | None = None
 
 
 class Answers:
@@ -127,10 +128,12 @@ def _observation(operation: EntityOperation, answers: Answers, context: ReportCo
     statements = {} if withdrawn else _statements(operation, answers, context.form_id, register)
     place = "/".join((operation.path, *map(str, operation.indices)))
     action: Action = "create" if operation.action == "none" else operation.action
+    observation_id = derived_id(context.key, place, operation.dataset, operation.entity_id)
     return Observation(
-        id=derived_id(context.key, place, operation.dataset, operation.entity_id),
+        id=observation_id,
         register=operation.dataset,
-        entity_id=operation.entity_id,
+        # Faulty ones without an id are kept apart, not gathered under one empty id.
+        entity_id=operation.entity_id or f"faulty-{observation_id}",
         action=action,
         clock=context.clock,
         observed_at=observed_at,
@@ -151,6 +154,8 @@ def _observation(operation: EntityOperation, answers: Answers, context: ReportCo
         trunk_version=operation.trunk_version,
         branch_id=operation.branch_id,
         problem=operation.problem,
+        fault=operation.fault,
+        user_agent=context.user_agent,
         sensitivity=answers.text(SENSITIVITY_QUESTION),
         withdrawn=withdrawn,
     )
@@ -209,6 +214,7 @@ def official_observation(
     fact_id: int | None = None,
     base_version: int | None = None,
     observed_at: dt.datetime | None = None,
+    user_agent: str | None = None,
 ) -> Observation:
     """An officer's own writing of an entity through the API: it states what it carries, empty texts included."""
     return Observation(
@@ -227,4 +233,5 @@ def official_observation(
         actor_id=actor_id,
         base_version=base_version,
         official=True,
+        user_agent=user_agent,
     )

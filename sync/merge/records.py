@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from sync.merge.chains import Chain, Conflict
 from sync.merge.facts import Choice, EventFact, Observation, Pin, Position, Presence, Statement
@@ -44,11 +44,25 @@ class EntityState:
         return tuple(version.observation for version in self.chain.versions)
 
 
+class LastStep(Protocol):
+    """The newest operation on a record, as its history tells it."""
+
+    @property
+    def observation(self) -> Observation | None: ...
+    @property
+    def base(self) -> int | None: ...
+    @property
+    def conflict(self) -> Conflict | None: ...
+    @property
+    def conflicting(self) -> tuple[str, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The golden record of a cluster. `id` is the entity whose create was received first; the other entities' ids redirect.
 
     `data` maps property to value; `provenance` maps property to plain data about its origin (times ISO 8601).
+    `current` tells of the last operation: who, when, with what, on which version, in conflict about which properties.
     """
 
     id: str
@@ -70,6 +84,7 @@ class Record:
     creator_id: int | None
     sensitivity: str
     proposals: tuple[Proposal, ...] = ()
+    current: Mapping[str, Any] = field(default_factory=dict)
 
 
 def survivor_id(entities: Sequence[EntityState]) -> str:
@@ -114,10 +129,12 @@ def make_record(
     events: Sequence[EventFact],
     facts_counted: int,
     contested: bool = False,
+    last: LastStep | None = None,
 ) -> Record:
     """The record of `entities` (all existing) with the standing `events` about them.
 
     `facts_counted`: operations and events ever applied to entities that were tied to these; it becomes the version.
+    `last` is the newest operation.
     """
     record_id = survivor_id(entities)
     observations = [o for entity in entities for o in entity.applied]
@@ -148,7 +165,24 @@ def make_record(
         creator_id=_first(entities).actor_id,
         sensitivity=_sensitivity(register, observations),
         proposals=golden.proposals,
+        current=_current(last),
     )
+
+
+def _current(last: LastStep | None) -> dict[str, Any]:
+    if last is None or last.observation is None:
+        return {}
+    said = last.observation
+    return {
+        "creator_id": said.actor_id,
+        "created_at": iso(said.received_at),
+        "user_agent": said.user_agent,
+        "base_version": last.base,
+        "conflicting": list(last.conflicting) if last.conflict else None,
+        "branch_id": said.branch_id,
+        "trunk_version": said.trunk_version,
+        "branch_base_version": said.base_version if said.branch_id else None,
+    }
 
 
 def _first(entities: Sequence[EntityState]) -> Observation:
