@@ -118,7 +118,7 @@ def public_key(text: str) -> RSAPublicKey | None:
 
     try:
         found = load_der_public_key(_from_base64(text))
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm):  # Undecryptable, for what is no base64, is a ValueError
         return None
     return found if isinstance(found, RSAPublicKey) else None
 

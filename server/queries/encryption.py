@@ -59,13 +59,14 @@ def key_of(session: Session, row: Submission) -> EncryptionKey | None:
 def forms_with(session: Session, key_id: int) -> Sequence[Form]:
     """The forms whose current version, or failing that whose draft, carries the key."""
     shown = func.coalesce(Form.current_version_id, Form.draft_version_id)
-    statement = select(Form).join(FormVersion, FormVersion.id == shown).where(FormVersion.key_id == key_id, Form.deleted_at.is_(None))
-    return session.scalars(statement.order_by(Form.xml_form_id)).all()
+    statement = select(Form).join(FormVersion, FormVersion.id == shown)
+    return session.scalars(statement.where(FormVersion.key_id == key_id, Form.deleted_at.is_(None)).order_by(Form.xml_form_id)).all()
 
 
 def projects_with(session: Session, key_id: int) -> Sequence[Project]:
     """The projects that encrypt all their forms with the key."""
-    return session.scalars(select(Project).where(Project.key_id == key_id, Project.deleted_at.is_(None)).order_by(Project.id)).all()
+    statement = select(Project).where(Project.key_id == key_id, Project.deleted_at.is_(None))
+    return session.scalars(statement.order_by(Project.id)).all()
 
 
 def _locked(scope: Scope) -> list[ColumnElement[bool]]:
