@@ -25,21 +25,26 @@ _ROW = re.compile(r"\[row : (\d+)\]")
 _SHEET = re.compile(r"On the '(\w+)' sheet")
 _COLUMN = re.compile(r"the '([^']+)' value")
 _QUOTED = re.compile(r"'([^']+)'")
+# Nothing can be published without an id, under one that is too long for devices, or for a specification yet to come.
+_FATAL: Final = frozenset({"missing-form-id", "bad-form-id", "entities-version"})
+_Judge = Callable[[tuple[Finding, ...]], tuple[Finding, ...]]
 _ADVICE: Final = "Correct this place in the form and upload it again."
 
 logging.getLogger("pyxform").setLevel(logging.ERROR)
 
 
 def convert_here(
-    data: bytes, filename: str, fallback_form_id: str | None, validate: bool, before_java: Callable[[], None] = lambda: None
+    data: bytes, filename: str, fallback_form_id: str | None, validate: bool, before_java: Callable[[], None] = lambda: None,
+    lenient: bool = False,
 ) -> Converted:
     """Convert in this process; see ``forms.xlsform.convert`` for arguments, result and errors.
 
     ``before_java`` is called between conversion and ODK Validate: a child lifts there what would stop a JVM.
     """
+    judge = _softened if lenient else _as_found
     kind = file_kind(data, filename)
     if kind == "xml":
-        return _validated(_finish(data, (), None), None, validate, before_java)
+        return _validated(_finish(data, (), None, judge), None, validate, before_java, judge)
     workbook = read_workbook(data, kind)
     survey = index(workbook)
     found = check_workbook(workbook, fallback_form_id)
@@ -47,24 +52,40 @@ def convert_here(
         workbook.definition["fallback_form_name"] = fallback_form_id
     xml, more = _pyxform(workbook.definition, survey)
     found = _merged(found, more)
-    if xml is None or _errors(found):
+    if xml is None:
         raise FormRefused(found)
-    return _validated(_finish(xml, found, survey), survey, validate, before_java)
+    found = judge(found)
+    if _errors(found):
+        raise FormRefused(found)
+    return _validated(_finish(xml, found, survey, judge), survey, validate, before_java, judge)
 
 
-def _finish(xml: bytes, found: tuple[Finding, ...], survey: Survey | None) -> Converted:
+def _as_found(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return found
+
+
+def _softened(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Make errors warnings, all but those without which there is no form to publish."""
+    return tuple(
+        replace(each, level="warning") if each.level == "error" and each.code not in _FATAL else each for each in found
+    )
+
+
+def _finish(xml: bytes, found: tuple[Finding, ...], survey: Survey | None, judge: _Judge) -> Converted:
     identity, of_xml = read_xform(xml)
-    found = _merged(found, (_located(finding, survey) for finding in of_xml))
+    found = _merged(found, judge(tuple(_located(finding, survey) for finding in of_xml)))
     if _errors(found):
         raise FormRefused(found)
     return Converted(xml, identity.form_id, identity.version, identity.title, found)
 
 
-def _validated(form: Converted, survey: Survey | None, validate: bool, before_java: Callable[[], None]) -> Converted:
+def _validated(
+    form: Converted, survey: Survey | None, validate: bool, before_java: Callable[[], None], judge: _Judge
+) -> Converted:
     if not validate:
         return form
     before_java()
-    found = _merged(form.findings, (_located(finding, survey) for finding in odk_validate(form.xml)))
+    found = _merged(form.findings, judge(tuple(_located(finding, survey) for finding in odk_validate(form.xml))))
     if _errors(found):
         raise FormRefused(found)
     return replace(form, findings=found)

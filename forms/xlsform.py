@@ -38,15 +38,18 @@ VALIDATE_SECONDS: Final = 60
 _EXIT_OK, _EXIT_REFUSED, _EXIT_NO_VALIDATOR = 0, 10, 11
 
 
-def convert(data: bytes, filename: str, fallback_form_id: str | None = None, validate: bool = False) -> Converted:
+def convert(
+    data: bytes, filename: str, fallback_form_id: str | None = None, validate: bool = False, lenient: bool = False
+) -> Converted:
     """Convert an XLSForm (.xlsx, .xls, .csv, .md) or check a ready XForm (.xml), in this process.
 
-    ``fallback_form_id`` names a form whose settings sheet does not; ``validate`` runs ODK Validate as well.
+    ``fallback_form_id`` names a form whose settings sheet does not; ``validate`` runs ODK Validate as well. ``lenient``
+    makes warnings of the faults that leave a form publishable, such as a function that only some clients know.
     Raises FormRefused with every finding, and ValidatorMissing when ``validate`` is asked for without Java.
     """
     from forms.conversion import convert_here  # pyxform costs 40 MB; importers of this module shall not pay.
 
-    return convert_here(data, filename, fallback_form_id, validate)
+    return convert_here(data, filename, fallback_form_id, validate, lenient=lenient)
 
 
 def odk_validate(xml: bytes, timeout_s: float = VALIDATE_SECONDS) -> tuple[Finding, ...]:
@@ -64,7 +67,7 @@ def java_available() -> bool:
 
 
 def convert_in_child(
-    data: bytes, filename: str, fallback_form_id: str | None = None, validate: bool = False
+    data: bytes, filename: str, fallback_form_id: str | None = None, validate: bool = False, lenient: bool = False
 ) -> Converted:
     """Do what ``convert`` does in a child process that may use 20 s of processor time and 500 MB.
 
@@ -77,6 +80,7 @@ def convert_in_child(
         command = [sys.executable, "-m", "forms.xlsform", str(source), "--limited", f"--name={name}"]
         command += [f"--fallback-form-id={_argument(fallback_form_id)}"] if fallback_form_id else []
         command += ["--validate"] if validate else []
+        command += ["--lenient"] if lenient else []
         code, output = _run(command, WALL_SECONDS + (VALIDATE_SECONDS if validate else 0))
     return _answer(code, output)
 
@@ -86,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m forms.xlsform", description="Convert and check a form.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--validate", action="store_true", help="run ODK Validate (needs Java) as well")
+    parser.add_argument("--lenient", action="store_true", help="warn of faults that leave the form publishable")
     parser.add_argument("--fallback-form-id", help="form id to use where the settings sheet gives none")
     parser.add_argument("--name", help="file name to show and to judge the kind of file by")
     parser.add_argument("--limited", action="store_true", help="run with little processor time and memory")
@@ -104,7 +109,9 @@ def _convert_to_json(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     try:
         data = options.file.read_bytes()
         name = options.name or options.file.name
-        form = convert_here(data, name, options.fallback_form_id, options.validate, before_java=_lift_limits)
+        form = convert_here(
+            data, name, options.fallback_form_id, options.validate, before_java=_lift_limits, lenient=options.lenient
+        )
     except FormRefused as refusal:
         return _EXIT_REFUSED, {"findings": [finding.as_dict() for finding in refusal.findings]}
     except ValidatorMissing as missing:
