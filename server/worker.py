@@ -23,7 +23,7 @@ from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
 from server.problems import Problem
 from server.queries import merge_facts as queries
-from server.services import folding, heartbeat, purging, sealing
+from server.services import folding, heartbeat, purging, resumable, sealing
 from server.services.blobs import BlobStore
 from server.services.journal import now
 
@@ -50,6 +50,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()),
         Duty(sealing.seal, 1.0),
         Duty(lambda session: purging.purge(session, store), HOUR),
+        Duty(lambda session: resumable.expire(session, settings), HOUR),
         Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),
     ]
 

@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from server.gate import allow, public
-from server.openrosa import forms, messages, submissions
+from server.openrosa import forms, messages, resumable, submissions
 from server.openrosa.answers import envelope
 from server.problems import Problem
 from server.services.identity import Verb
@@ -24,7 +24,8 @@ _KEY = "/v1/key/<token>/projects/<project_id>"
 _USER = "/v1/projects/<project_id>"
 _TEST = "/v1/test/<token>/projects/<project_id>/forms/<path:form_id>"
 _MAX_NUMBER = 2**31 - 1
-_OWN = re.compile(r"^/v1/(key|test)/|^/v1/projects/[^/]+/(.*/)?(formList|submission|manifest|integrity)/?$")
+_OWN = re.compile(r"^/v1/(key|test)/|^/v1/projects/[^/]+/(.*/)?(formList|submission|manifest|integrity|uploads(/[^/]+)?)/?$")
+_PIECES = re.compile(r"/uploads(/[^/]+)?/?$")
 _DRAIN_STEP = 1 << 20
 # What somebody without rights may make the server read before it hangs up.
 _DRAIN_STRANGER = 64 << 20
@@ -39,6 +40,13 @@ _DEVICE_ROUTES: tuple[tuple[str, View, Verb, tuple[str, ...]], ...] = (
     ("/datasets/<path:name>/integrity", forms.integrity, Verb.FORM_READ, ("GET",)),
     ("/submission", submissions.announce, Verb.SUBMISSION_CREATE, ("GET",)),
     ("/submission", submissions.submit, Verb.SUBMISSION_CREATE, ("POST",)),
+    ("/uploads", resumable.options, Verb.SUBMISSION_CREATE, ("OPTIONS",)),
+    ("/uploads", resumable.create, Verb.SUBMISSION_CREATE, ("POST",)),
+    ("/uploads/<upload_id>", resumable.options, Verb.SUBMISSION_CREATE, ("OPTIONS",)),
+    ("/uploads/<upload_id>", resumable.status, Verb.SUBMISSION_CREATE, ("HEAD",)),
+    ("/uploads/<upload_id>", resumable.go_on, Verb.SUBMISSION_CREATE, ("PATCH",)),
+    ("/uploads/<upload_id>", resumable.give_up, Verb.SUBMISSION_CREATE, ("DELETE",)),
+    ("/uploads/<upload_id>", resumable.overridden, Verb.SUBMISSION_CREATE, ("POST",)),
 )
 _TEST_ROUTES: tuple[tuple[str, View, tuple[str, ...]], ...] = (
     ("/draft/formList", forms.draft_form_list, ("GET",)),
@@ -57,8 +65,11 @@ def register(app: Flask) -> None:
     """Adds this door's routes to the app."""
     for path, view, verb, methods in _DEVICE_ROUTES:
         checked = allow(verb)(_speaking(view) if path.endswith(_SPOKEN) else _numbered(view))
-        app.add_url_rule(_KEY + path, f"openrosa.key.{view.__name__}", checked, methods=methods)
-        app.add_url_rule(_USER + path, f"openrosa.user.{view.__name__}", checked, methods=methods)
+        # tus answers OPTIONS by a view of its own; Flask must not do so before it.
+        automatic = "/uploads" not in path
+        for way, root in (("key", _KEY), ("user", _USER)):
+            name = _endpoint(way, path, view)
+            app.add_url_rule(root + path, name, checked, methods=methods, provide_automatic_options=automatic)
     for path, view, methods in _TEST_ROUTES:
         checked = public(_speaking(view) if path.endswith(_SPOKEN) else _numbered(view))
         app.add_url_rule(_TEST + path, f"openrosa.test.{view.__name__}", checked, methods=methods)
@@ -75,9 +86,13 @@ def render_problem(problem: Problem) -> Response:
     if problem.status == 401:
         # Basic is taken over https only (see services.authentication), so it is offered there only.
         response.headers["WWW-Authenticate"] = f'{"Basic" if request.is_secure else "Bearer"} realm="Fieldpost", charset="UTF-8"'
-    if problem.status == 413 or (request.method == "POST" and not _drained(problem)):
+    if problem.status == 413 or (request.method in {"POST", "PATCH"} and not _drained(problem)):
         response.headers["Connection"] = "close"
-    return response
+    return resumable.mark(response) if _PIECES.search(request.path) else response
+
+
+def _endpoint(way: str, path: str, view: View) -> str:
+    return f"openrosa.{way}.{'upload.' if '/uploads' in path else ''}{view.__name__}{'.one' if path.endswith('_id>') else ''}"
 
 
 def _speaking(view: View) -> View:

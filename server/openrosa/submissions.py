@@ -7,7 +7,7 @@ from flask import Response, request
 from server.extensions import db
 from server.gate import identity
 from server.models import FormVersion
-from server.openrosa import messages
+from server.openrosa import messages, resumable
 from server.openrosa.answers import envelope, settings, with_headers
 from server.openrosa.forms import check_project, draft_form
 from server.queries.forms import version_by_id
@@ -22,7 +22,10 @@ MAX_TEXT = 255
 def announce(project_id: int, token: str | None = None) -> Response:
     """The pre-flight: only 204 means "send" to ODK Collect."""
     check_project(project_id)
-    return with_headers(Response(status=204))
+    answer = with_headers(Response(status=204))
+    # Our own clients send large files in pieces where this stands.
+    answer.headers["Tus-Version"] = resumable.VERSION
+    return answer
 
 
 def submit(project_id: int, token: str | None = None) -> Response:

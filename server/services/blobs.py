@@ -114,6 +114,18 @@ class BlobStore:
         with suppress(FileNotFoundError):
             self._fs.rm_file(self._path(sha256))
 
+    def pieces_path(self, upload_id: str) -> Path:
+        """Where the pieces of a file under way lie: on the same file system, so that the whole file is only moved."""
+        return self._spool.with_name("pieces") / upload_id
+
+    def describe(self, sha256: str) -> StoredBlob:
+        """Hashes and size of a stored file, read anew. Raises Problem not_found."""
+        md5, size = hashlib.md5(usedforsecurity=False), 0
+        for chunk in self.chunks(sha256):
+            md5.update(chunk)
+            size += len(chunk)
+        return StoredBlob(sha256, md5.hexdigest(), size)
+
     def check(self) -> None:
         """Writes and removes a small file. Raises Problem disk_full, or OSError, when the store cannot be written to."""
         with self.writer() as writer:
@@ -162,15 +174,27 @@ class BlobStore:
 class BlobWriter:
     """A file in the making: hashes while it writes. `commit` keeps it; leaving the context otherwise throws it away."""
 
-    def __init__(self, store: BlobStore) -> None:
+    def __init__(self, store: BlobStore, lying: Path | None = None) -> None:
+        """A new file, or with `lying` one that is there already with all its bytes; it is taken over."""
         self._store = store
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self._size = 0
         self._stored: StoredBlob | None = None
-        with disk_problems():
-            descriptor, name = tempfile.mkstemp(dir=store._spool)
-        self._path = Path(name)
-        self._file = os.fdopen(descriptor, "wb")
+        if lying is None:
+            with disk_problems():
+                descriptor, name = tempfile.mkstemp(dir=store._spool)
+            self._path = Path(name)
+            self._file = os.fdopen(descriptor, "wb")
+        else:
+            self._path, self._file = lying, lying.open("ab")
+            self._hash_what_is_there()
+
+    def _hash_what_is_there(self) -> None:
+        with self._path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                self._sha256.update(chunk)
+                self._md5.update(chunk)
+                self._size += len(chunk)
 
     def write(self, chunk: bytes | bytearray) -> None:
         """Appends bytes. Raises Problem disk_full."""

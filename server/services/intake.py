@@ -25,9 +25,9 @@ from server.services import blobs, journal, quarantine
 from server.services.documents import definition_by_version_id, pack, xml_of
 from server.services.identity import Identity, Verb
 from server.services.quarantine import accept, reject
-from server.services.uploads import Upload
+from server.services.uploads import IncomingFile, StoredFile, Upload
 
-__all__ = ["Receipt", "Sender", "accept", "add_file", "receive", "reject", "xml_of"]
+__all__ = ["Receipt", "Sender", "accept", "add_file", "add_stored_file", "receive", "reject", "xml_of"]
 
 STAFF = frozenset({"admin", "hq_officer", "officer"})
 # What may not stay among ordinary reports (rules C.1 and A.1): the marking and the answer that means it.
@@ -352,6 +352,24 @@ def add_file(
         parsed = parse_submission(xml_of(row))
         arrival = _Arrival(row.project_id, parsed, upload, sender, row.instance_id, False, None)
         form = queries.form_for_intake(session, row.project_id, row.xml_form_id, row.form_version, None, None)
+        _add_files(session, arrival, row.fact_id, server_id(session), form.version_id if form else None)
+
+
+def add_stored_file(
+    session: Session, submission_fact_id: int, name: str, content_type: str, stored: blobs.StoredBlob, identity: Identity,
+) -> None:
+    """Adds a file that came on its own, in pieces, to a report of this sender. The caller commits.
+
+    Raises Problem not_found when the report was purged meanwhile.
+    """
+    row = session.get_one(Submission, submission_fact_id)
+    if not row.xml:
+        raise Problem("not_found")
+    upload = Upload(b"", [IncomingFile(name, content_type, StoredFile(stored))])
+    parsed = parse_submission(xml_of(row))
+    arrival = _Arrival(row.project_id, parsed, upload, Sender(identity), row.instance_id, False, None)
+    form = queries.form_for_intake(session, row.project_id, row.xml_form_id, row.form_version, None, None)
+    with _one_writer(session):
         _add_files(session, arrival, row.fact_id, server_id(session), form.version_id if form else None)
 
 

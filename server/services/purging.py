@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.queries import purging as queries
 from server.queries.mission import server_id
+from server.services import resumable
 from server.services.blobs import BlobStore
 from server.services.journal import now, record_event
 
@@ -28,6 +29,7 @@ def purge(session: Session, store: BlobStore, at: dt.datetime | None = None) -> 
     purged = 0
     for submission, fact in queries.due(session, REASON, (at or now()) - KEPT):
         receipt, fact_uuid = submission.receipt, fact.uuid
+        resumable.forget_report(session, store, submission.fact_id)
         files = queries.empty(session, submission)
         record_event(
             session, type="PURGE", subject=fact_uuid, payload={"reason": REASON, "receipt": receipt, "files": len(files)},
