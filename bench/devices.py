@@ -20,6 +20,7 @@ from forms.filling import fill
 from server.models import FormDuty, PendingFact
 from server.queries import forms as form_queries
 from server.services import forms as form_services
+from server.services.definitions import definition_of
 from tests.cast import make_cast
 from tests.processes import REPOSITORY, RunningServer
 
@@ -55,7 +56,7 @@ def _set_up(server: RunningServer) -> tuple[dict[str, FormDefinition], str]:
         for form_id in FORMS:
             path = REPOSITORY / "forms" / "library" / f"{form_id}.xlsx"
             outcome = form_services.publish(session, server.settings, 1, path.read_bytes(), path.name)
-            definitions[form_id] = form_services.definition_of(outcome.version)
+            definitions[form_id] = definition_of(outcome.version)
             _let_fill(session, form_id)
         session.commit()
         assert form_queries.forms(session, 1)

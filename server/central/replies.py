@@ -83,12 +83,18 @@ def known_stamp(stamp: str) -> Response | None:
     return response if response.status_code == 304 else None
 
 
+def page(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that `limit` and `offset` of the query ask for, of a list that is at hand as a whole."""
+    limit, offset = limits()
+    return rows[offset : None if limit is None else offset + limit]
+
+
 def limits(default: int | None = None) -> tuple[int | None, int]:
-    """`limit` and `offset` of the query. Raises Problem unexpected_value for what is no number from 0."""
+    """`limit` and `offset` of the query. Raises Problem invalid_type (400.11) for what is no number from 0."""
     found: list[int | None] = []
     for name in ("limit", "offset"):
         text = request.args.get(name, "")
         if text and not (text.isascii() and text.isdigit()):
-            raise Problem("unexpected_value", field=name, value=text[:50], reason="it must be a whole number from 0.")
+            raise Problem("invalid_type", field=name, expected="an integer from 0", got=text[:50])
         found.append(min(int(text[:18]), 2**53) if text else None)
     return found[0] if found[0] is not None else default, found[1] or 0

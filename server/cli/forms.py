@@ -14,6 +14,7 @@ from server.cli.context import database
 from server.problems import Problem
 from server.queries import forms as queries
 from server.services import forms as services
+from server.services.form_files import Upload
 
 
 @click.group()
@@ -38,7 +39,7 @@ def publish(files: tuple[Path, ...], attachments: tuple[str, ...], project: int,
         for path in files:
             uploads = {**_lists_beside(path), **given}
             if path.suffix.lower() == ".xml" or len(files) > 1:
-                uploads = {name: services.Upload(each.data, each.content_type, fallback=True) for name, each in uploads.items()}
+                uploads = {name: Upload(each.data, each.content_type, fallback=True) for name, each in uploads.items()}
             try:
                 outcome = services.publish(
                     session, settings, project, path.read_bytes(), path.name, uploads, ignore_warnings=not strict
@@ -84,18 +85,18 @@ def state(form_id: str, state: str, project: int) -> None:
     click.echo(f"{form_id} is {state}")
 
 
-def _named_file(text: str) -> tuple[str, services.Upload]:
+def _named_file(text: str) -> tuple[str, Upload]:
     name, equals, path = text.partition("=")
     if not equals or not name or not Path(path).is_file():
         raise click.BadParameter(f"{text!r} is not NAME=FILE with a file that exists", param_hint="--attachment")
-    return name, services.Upload(Path(path).read_bytes())
+    return name, Upload(Path(path).read_bytes())
 
 
-def _lists_beside(path: Path) -> dict[str, services.Upload]:
+def _lists_beside(path: Path) -> dict[str, Upload]:
     folder = path.parent / "lists"
     if not folder.is_dir():
         return {}
-    return {each.name: services.Upload(each.read_bytes(), fallback=True) for each in sorted(folder.iterdir()) if each.is_file()}
+    return {each.name: Upload(each.read_bytes(), fallback=True) for each in sorted(folder.iterdir()) if each.is_file()}
 
 
 def _print_findings(findings: list[dict[str, object]]) -> None:

@@ -21,6 +21,7 @@ from server.queries import forms as form_queries
 from server.queries import inbox as inbox_queries
 from server.queries import mission as mission_queries
 from server.services import forms, hand_entry
+from server.services.definitions import definition_of
 from server.services.identity import Identity, Verb
 from server.services.journal import now
 
@@ -72,7 +73,7 @@ def _chosen(xml_form_id: str) -> Chosen:
     post = next((post for post in _posts(who) if post.id == post_id), None)
     if post is None:
         raise Problem("invalid_input", reason=_("Choose the post that the report is from."))
-    return Chosen(form, version, forms.definition_of(version), post, channel)
+    return Chosen(form, version, definition_of(version), post, channel)
 
 
 @blueprint.get("/entry")

@@ -23,13 +23,14 @@ class FormCounts:
     review_states: dict[str, int] = field(default_factory=lambda: {"received": 0, "hasIssues": 0, "edited": 0})
 
 
-def with_versions(session: Session, project_id: int) -> Sequence[tuple[Form, FormVersion]]:
-    """Every live form with its published version, or its draft while none is published; without the definitions."""
+def with_versions(session: Session, project_id: int, *, deleted: bool = False) -> Sequence[tuple[Form, FormVersion]]:
+    """Every live (or every deleted) form with its published version, or its draft; without the definitions."""
+    gone = Form.deleted_at.is_not(None) if deleted else Form.deleted_at.is_(None)
     rows = session.execute(
         select(Form, FormVersion)
         .join(FormVersion, FormVersion.id == func.coalesce(Form.current_version_id, Form.draft_version_id))
         .options(defer(FormVersion.definition))
-        .where(Form.project_id == project_id, Form.deleted_at.is_(None)).order_by(Form.xml_form_id)
+        .where(Form.project_id == project_id, gone).order_by(Form.xml_form_id, Form.id)
     )
     return [(row[0], row[1]) for row in rows]
 

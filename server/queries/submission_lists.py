@@ -56,6 +56,10 @@ class Listed:
     current_at: dt.datetime
 
 
+DELETED = SubmissionSummary.deleted_at.is_not(None)
+"""The condition of a list of deleted submissions alone."""
+
+
 def in_scope(scope: Scope) -> list[ColumnElement[bool]]:
     """The conditions of a scope over summaries: own sector, own submissions, or (released only) nothing at all."""
     conditions: list[ColumnElement[bool]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from server.schemas.actors import ActorAnswer
-from server.schemas.base import Answer, Request, Stamp
+from server.schemas.base import Answer, Query, Request, Stamp
 
 
 class FormAnswer(Answer):
@@ -22,7 +22,7 @@ class FormAnswer(Answer):
     state = fields.String()
     enketoId = fields.Constant(None)
     enketoOnceId = fields.Constant(None)
-    keyId = fields.Constant(None)
+    keyId = fields.Integer(attribute="key_id", allow_none=True)
     draftToken = fields.String(attribute="draft_token", allow_none=True)
     webformsEnabled = fields.Constant(False)
     createdAt = Stamp(attribute="created_at")
@@ -63,3 +63,62 @@ class ExpectedFileChange(Request):
     """Whether an entity list of the file's name is served under it."""
 
     dataset = fields.Boolean(required=True)
+
+
+class FieldAnswer(Answer):
+    """A question, group or repeat; the names of odata=true are those of the OData tables."""
+
+    path = fields.String()
+    name = fields.String()
+    type = fields.String()
+    binary = fields.Boolean(allow_none=True)
+    order = fields.Integer()
+    selectMultiple = fields.Boolean(allow_none=True)
+
+
+class DatasetPropertyDiff(Answer):
+    """A property that a form writes. isNew: the list did not have it; inForm: this form writes it."""
+
+    name = fields.String()
+    isNew = fields.Boolean(attribute="is_new")
+    inForm = fields.Boolean(attribute="in_form")
+
+
+class DatasetDiffAnswer(Answer):
+    """An entity list that a form writes."""
+
+    name = fields.String()
+    isNew = fields.Boolean(attribute="is_new")
+    properties = fields.List(fields.Nested(DatasetPropertyDiff))
+
+
+class FieldsQuery(Query):
+    """How names are written. flatten is taken and means nothing: the list is flat."""
+
+    odata = fields.Boolean()
+    flatten = fields.Boolean()
+
+
+class FormListQuery(Query):
+    """Which forms."""
+
+    deleted = fields.Boolean()
+
+
+class FormUploadQuery(Query):
+    """What to do with an uploaded form."""
+
+    ignoreWarnings = fields.Boolean()
+    publish = fields.Boolean()
+
+
+class DraftUploadQuery(Query):
+    """What to do with an uploaded draft."""
+
+    ignoreWarnings = fields.Boolean()
+
+
+class PublishQuery(Query):
+    """The name of the version that a draft is published as."""
+
+    version = fields.String()

@@ -10,7 +10,7 @@ from marshmallow import fields
 from server.models import Actor, Event, Fact, Submission
 from server.queries.submission_lists import Listed
 from server.schemas.actors import ActorAnswer
-from server.schemas.base import Answer, Request
+from server.schemas.base import Answer, PageQuery, Query, Request, Stamp
 from server.services.report_versions import Version
 from server.services.times import stamp
 
@@ -31,8 +31,85 @@ class CommentAnswer(Answer):
     """A comment; dump with `comment_row`."""
 
     body = fields.String()
-    actorId = fields.Integer()
-    createdAt = fields.String()
+    actorId = fields.Integer(allow_none=True)
+    createdAt = Stamp()
+    actor = fields.Nested(ActorAnswer, allow_none=True)
+
+
+class SubmissionVersionAnswer(Answer):
+    """One version as it is shown within its submission."""
+
+    instanceId = fields.String()
+    instanceName = fields.String(allow_none=True)
+    submitterId = fields.Integer(allow_none=True)
+    deviceId = fields.String(allow_none=True)
+    userAgent = fields.String(allow_none=True)
+    createdAt = Stamp()
+    current = fields.Boolean()
+    submitter = fields.Nested(ActorAnswer, allow_none=True)
+
+
+class VersionAnswer(SubmissionVersionAnswer):
+    """One version; dump with `version_row`."""
+
+    formVersion = fields.String(allow_none=True)
+
+
+class SubmissionAnswer(Answer):
+    """A submission; dump with `submission_row`. instanceId never changes, currentVersion names the latest."""
+
+    instanceId = fields.String()
+    submitterId = fields.Integer(allow_none=True)
+    deviceId = fields.String(allow_none=True)
+    userAgent = fields.String(allow_none=True)
+    reviewState = fields.String(allow_none=True)
+    createdAt = Stamp()
+    updatedAt = Stamp()
+    deletedAt = Stamp()
+    currentVersion = fields.Nested(SubmissionVersionAnswer)
+    submitter = fields.Nested(ActorAnswer, allow_none=True)
+    edits = fields.Integer()
+    formVersion = fields.String(allow_none=True)
+
+
+class SubmitterAnswer(ActorAnswer):
+    """Somebody who sent something on the form."""
+
+
+class HistoryAnswer(Answer):
+    """What happened to a submission, in ODK Central's words."""
+
+    actorId = fields.Integer(allow_none=True)
+    action = fields.String()
+    acteeId = fields.String(allow_none=True)
+    details = fields.Dict(allow_none=True)
+    loggedAt = Stamp()
+    notes = fields.String(allow_none=True)
+    actor = fields.Nested(ActorAnswer, allow_none=True)
+
+
+class DifferencesAnswer(Answer):
+    """By instanceID of each version after the first: a list of {path, old, new}."""
+
+
+class SubmissionListQuery(PageQuery):
+    """Which submissions."""
+
+    deleted = fields.Boolean()
+
+
+class DeviceQuery(Query):
+    """The device that a report was made with."""
+
+    deviceID = fields.String()
+
+
+class SubmissionFileAnswer(Answer):
+    """A file that a submission names, and whether it came."""
+
+    name = fields.String()
+    exists = fields.Boolean()
+    expected = fields.Boolean(required=False, metadata={"description": "false: no question of the form names this file"})
 
 
 def submission_row(listed: Listed, extended: bool = False) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from server.models import Dataset
 from server.problems import Problem
 from server.queries import entities as queries
 from server.queries import forms as form_queries
-from server.services import forms, merging, projects
+from server.services import form_datasets, merging, projects
 from server.services.audits import audit
 from server.services.identity import Identity
 from server.services.odata_values import identifier
@@ -69,7 +69,7 @@ def create(session: Session, who: Identity, project_id: int, name: str, approval
     if form_queries.dataset(session, project_id, name) is not None:
         raise Problem("uniqueness", fields="name, projectId", values=f"{name}, {project_id}")
     register = name if project_id == projects.MISSION and name in merging.register_files() else None
-    dataset = forms.ensure_dataset(session, project_id, name, register=register)
+    dataset = form_datasets.ensure_dataset(session, project_id, name, register=register)
     dataset.approval_required = approval_required
     audit(session, who, "dataset.create", f"dataset:{project_id}/{name}", {"approvalRequired": approval_required})
     session.commit()
@@ -94,7 +94,7 @@ def add_property(session: Session, who: Identity, dataset: Dataset, name: str) -
         raise Problem("unexpected_value", field="name", value=name, reason="the names name and label are taken by the system.")
     if any(each.name.lower() == name.lower() for each in properties(session, dataset)):
         raise Problem("uniqueness", fields="name, datasetId", values=f"{name}, {dataset.id}")
-    forms.ensure_dataset(session, dataset.project_id, dataset.name, [name])
+    form_datasets.ensure_dataset(session, dataset.project_id, dataset.name, [name])
     audit(session, who, "dataset.update", f"dataset:{dataset.project_id}/{dataset.name}", {"property": name})
     session.commit()
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import zlib
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from forms.fields import FormDefinition
 from forms.submission import ParsedSubmission, parse_submission
-from server.models import FormVersion, Submission
+from server.models import Submission
+from server.queries import decrypted
 from server.queries import submissions as queries
-from server.services.forms import definition_of
-
-_MAX_CACHED = 128
-_definitions: dict[tuple[int, str], FormDefinition] = {}
-_lock = threading.Lock()
+from server.services.definitions import definition_by_version_id
 
 
 def pack(xml: bytes) -> bytes:
@@ -34,24 +30,22 @@ def xml_of(row: Submission) -> bytes:
 
 
 def parsed(row: Submission) -> ParsedSubmission | None:
-    """The report parsed again; None when its payload was purged."""
+    """The report parsed again, an encrypted one in clear once it is unlocked; None when its payload was purged."""
+    xml = (clear_xml(row) if row.encrypted else b"") or xml_of(row)
+    return parse_submission(xml) if xml else None
+
+
+def parsed_as_sent(row: Submission) -> ParsedSubmission | None:
+    """The report as it arrived: of an encrypted one its manifest, unlocked or not; None when its payload was purged."""
     xml = xml_of(row)
     return parse_submission(xml) if xml else None
 
 
-def definition_by_version_id(session: Session, version_id: int | None) -> FormDefinition | None:
-    """The definition of a form version, draft or published; None for None or an unknown key. Kept per process."""
-    sha256 = queries.version_sha256(session, version_id) if version_id is not None else None
-    if version_id is None or sha256 is None:
-        return None
-    found = _definitions.get((version_id, sha256))
-    if found is None:
-        found = definition_of(session.get_one(FormVersion, version_id))
-        with _lock:
-            if len(_definitions) >= _MAX_CACHED:
-                _definitions.clear()
-            _definitions[version_id, sha256] = found
-    return found
+def clear_xml(row: Submission) -> bytes:
+    """What an encrypted report says, as long as it is unlocked; else empty. The row must belong to a session."""
+    session = object_session(row)
+    found = decrypted.decryption_of(session, row.fact_id) if session is not None else None
+    return unpack(found.xml) if found is not None else b""
 
 
 def definition_for(session: Session, row: Submission) -> FormDefinition | None:

@@ -65,6 +65,12 @@ def listed(session: Session, who: Identity, project_id: int) -> list[tuple[Form,
     return [(form, version) for form, version in form_lists.with_versions(session, project_id) if _may_see(session, who, form)]
 
 
+def deleted(session: Session, who: Identity, project_id: int) -> list[tuple[Form, FormVersion]]:
+    """The deleted forms, for whoever may restore them; else none."""
+    projects.find(session, who, project_id)
+    return list(form_lists.with_versions(session, project_id, deleted=True)) if who.may(Verb.FORM_PUBLISH) else []
+
+
 def _may_see(session: Session, who: Identity, form: Form) -> bool:
     if who.may(Verb.SUBMISSION_READ):
         return True
@@ -80,7 +86,7 @@ def columns(form: Form, version: FormVersion) -> dict[str, Any]:
         "sha256": version.sha256, "state": form.state, "created_at": form.created_at, "updated_at": form.updated_at,
         "published_at": version.published_at, "deleted_at": form.deleted_at,
         "draft_token": form.draft_token if version.published_at is None else None,
-        "source_type": _source_type(version),
+        "source_type": _source_type(version), "key_id": version.key_id,
     }
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from server.config import Settings
 from server.problems import Problem
-from server.services.forms import Outcome, Upload, publish
+from server.services.form_files import Upload
+from server.services.forms import Outcome, publish
 from server.services.identity import Identity
 
 

@@ -13,7 +13,7 @@ from server.models import Form, FormVersion
 from server.problems import Problem
 from server.queries import forms as queries
 from server.queries import submissions as blob_queries
-from server.services import entity_lists, forms
+from server.services import entity_lists, form_files
 from server.services.blobs import CHUNK, BlobStore, record
 from server.services.identity import Identity
 
@@ -58,7 +58,7 @@ def fill_form_file(
         raise Problem("not_found")
     stored = BlobStore(settings).put(pieces(body))
     record(session, stored)
-    forms.attach_file(session, draft, name, stored, content_type)
+    form_files.attach_file(session, draft, name, stored, content_type)
     session.commit()
 
 
@@ -69,7 +69,7 @@ def link_form_file(session: Session, form: Form, draft: FormVersion, name: str, 
     if row is None or (linked and queries.dataset(session, form.project_id, dataset) is None):
         raise Problem("not_found")
     if linked:
-        forms.link_dataset(session, draft, name, dataset)
+        form_files.link_dataset(session, draft, name, dataset)
     else:
         row.dataset_name = None
     session.commit()

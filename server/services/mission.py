@@ -18,7 +18,7 @@ from server.models import FormDuty, Post, Project, ReturnPlan, Sector, Unit
 from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import mission as queries
-from server.services import code_lists, entries, forms
+from server.services import code_lists, entries, form_datasets
 from server.services.audits import audit, save
 from server.services.identity import Identity
 from server.services.journal import now
@@ -73,7 +73,7 @@ def initialise(session: Session) -> Initialised:
     for name, register in load_registers().items():
         if form_queries.dataset(session, 1, name) is None:
             new.append(name)
-        forms.ensure_dataset(
+        form_datasets.ensure_dataset(
             session, 1, name, {key: rule.questions.keys() for key, rule in register.properties.items()}, register=name
         )
     identifier = queries.server_id(session)

@@ -7,7 +7,7 @@ so that a client reads what it has just written. A backlog of other facts is lef
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -36,8 +36,12 @@ class Place:
     form: Form
     is_draft: bool = False
 
+    def only_deleted(self, who: Identity) -> Wanted:
+        """The deleted submissions of this place that the actor may see."""
+        return replace(self.wanted(who, deleted=True), condition=lists.DELETED)
+
     def wanted(self, who: Identity, *, deleted: bool = False) -> Wanted:
-        """The submissions of this place that the actor may see."""
+        """The submissions of this place that the actor may see. deleted: the deleted ones as well."""
         return Wanted(self.form.project_id, self.form.xml_form_id, who.scope, self.is_draft, deleted)
 
 
@@ -49,9 +53,8 @@ def find(session: Session, who: Identity, place: Place, instance_id: str, *, del
     return found
 
 
-def listed(session: Session, who: Identity, place: Place, limit: int | None, offset: int) -> Iterator[Listed]:
+def listed(session: Session, wanted: Wanted, limit: int | None, offset: int) -> Iterator[Listed]:
     """The reports newest first, without their answers."""
-    wanted = place.wanted(who)
     if limit is None and not offset:
         return lists.newest_first(session, wanted, xml=False)
     return lists.by_ids(session, lists.page_ids(session, wanted, limit, offset), xml=False)
@@ -180,7 +183,7 @@ def files(session: Session, each: Version) -> list[tuple[str, bool]]:
 
 
 def _expected(session: Session, each: Version) -> list[str]:
-    read, definition = documents.parsed(each.row), documents.definition_for(session, each.row)
+    read, definition = documents.parsed_as_sent(each.row), documents.definition_for(session, each.row)
     return expected_files(read, definition) if read is not None and definition is not None else []
 
 
@@ -223,21 +226,43 @@ def differences(session: Session, report: Listed) -> dict[str, list[dict[str, ob
 def history(session: Session, report: Listed) -> list[dict[str, Any]]:
     """What happened to the report, newest first: received, corrected, reviewed, commented, deleted, restored."""
     found: list[tuple[Fact, str, dict[str, object]]] = []
-    for index, each in enumerate(report_versions.versions(session, report.summary)):
+    chain = report_versions.versions(session, report.summary)
+    for index, each in enumerate(chain):
         action = "submission.create" if index == 0 else "submission.update.version"
         found.append((each.fact, action, {"instanceId": each.row.instance_id}))
+    found += _file_history(session, chain)
     for event, fact in report_versions.said_about(session, report.summary):
-        details: dict[str, object] = {"reviewState": event.payload.get("state")} if event.type == "REVIEW" else {}
-        found.append((fact, _ACTIONS[event.type], details))
+        told = {"REVIEW": {"reviewState": "state"}, "DECRYPT": {"keyId": "key_id", "signature": "signature"}}.get(event.type, {})
+        found.append((fact, _ACTIONS[event.type], {name: event.payload.get(key) for name, key in told.items()}))
     return [
-        {"actorId": fact.actor_id, "action": action, "details": details, "loggedAt": fact.received_at}
+        {
+            "actorId": fact.actor_id, "action": action, "acteeId": report.summary.root_instance_id, "details": details,
+            "loggedAt": fact.received_at, "notes": None,
+        }
         for fact, action, details in sorted(found, key=lambda row: row[0].id, reverse=True)
     ]
 
 
+def _file_history(session: Session, chain: Sequence[Version]) -> list[tuple[Fact, str, dict[str, object]]]:
+    """Every file that arrived, with the SHA-256 of its bytes and of the file of that name which it replaced."""
+    named = {each.row.fact_id: each.row.instance_id for each in chain}
+    present: dict[tuple[int, str], str] = {}
+    found: list[tuple[Fact, str, dict[str, object]]] = []
+    for row in queries.attachments(session, named):
+        key = (row.submission_fact_id, row.name)
+        details: dict[str, object] = {
+            "instanceId": named[row.submission_fact_id], "name": row.name, "newBlobId": row.blob_sha256,
+            "oldBlobId": present.get(key),
+        }
+        found.append((session.get_one(Fact, row.fact_id), "submission.attachment.update", details))
+        present[key] = row.blob_sha256
+    return found
+
+
 _ACTIONS = {
     "REVIEW": "submission.update", "COMMENT": "submission.comment.create", "DELETE": "submission.delete",
-    "RESTORE": "submission.restore", "ACKNOWLEDGE": "submission.acknowledge",
+    "RESTORE": "submission.restore", "ACKNOWLEDGE": "submission.acknowledge", "DECRYPT": "submission.decrypt",
+    "LOCK": "submission.lock",
 }
 
 

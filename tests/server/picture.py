@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.models import Area, CodeItem, Record, ReviewTask
 from server.queries import accounts
-from server.services import authentication, code_lists, folding, forms
+from server.services import authentication, code_lists, folding, form_datasets
 from server.services.identity import Identity
 from tests.cast import Cast
 from tests.server import patrols
@@ -55,7 +55,7 @@ def _lists(session: Session) -> None:
         CodeItem(list_name=row["list"], code=row["code"], label_en=row["label_en"], label_fr=row["label_fr"], sort=place)
         for place, row in enumerate(code_lists.shipped()) if row["list"] in used
     )
-    forms.ensure_dataset(session, 1, "facilities", {}, register="facilities")
+    form_datasets.ensure_dataset(session, 1, "facilities", {}, register="facilities")
 
 
 def paint(session: Session, cast: Cast) -> Picture:

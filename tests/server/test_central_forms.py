@@ -166,7 +166,7 @@ def test_a_faulty_workbook_stores_nothing_and_names_every_fault(client: FlaskCli
 @pytest.mark.parametrize("body, kind, status", [
     (b"", "application/xml", 400), (b"<html/>", "application/xml", 400), (b"PK\x03\x04junk", "application/vnd.ms-excel", 400),
     (b"x", "image/png", 415), (b"\x00" * 100, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", 400),
-    (b"x", "", 415),
+    (b"x", "", 400),
 ])  # fmt: skip
 def test_what_is_no_form_is_refused(client: FlaskClient, cast: Cast, body: bytes, kind: str, status: int) -> None:
     answer = client.post("/v1/projects/1/forms", data=body, headers=cast.hq_officer.bearer, content_type=kind)
@@ -197,3 +197,61 @@ def test_collectors_see_the_forms_that_are_theirs(api: Api, cast: Cast, client: 
 
     assert (before, [form["xmlFormId"] for form in after]) == ([], [FORM_ID])
     assert client.post(f"{api.form}/submissions", data=submission_xml(new_id()), headers=head, **XML).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_form_whose_type_was_not_told_is_read_all_the_same(api: Api, kind: str) -> None:
+    made = api.client.post("/v1/projects/1/forms", data=form_xml(form_id="untold"), headers=api.head, content_type=kind)
+
+    assert (made.status_code, made.get_json()["xmlFormId"]) == (200, "untold")
+
+
+def test_deleted_forms_are_listed_when_asked_for(api: Api, cast: Cast) -> None:
+    api.client.delete(api.form, headers=api.head)
+
+    assert [form["xmlFormId"] for form in api.get("/v1/projects/1/forms?deleted=true")] == [FORM_ID]
+    assert api.get("/v1/projects/1/forms") == []
+
+
+def test_a_draft_of_a_form_that_was_never_published_stays(api: Api) -> None:
+    api.client.post("/v1/projects/1/forms", data=form_xml(form_id="new"), headers=api.head, content_type="application/xml")
+    refused = api.client.delete("/v1/projects/1/forms/new/draft", headers=api.head)
+
+    assert (refused.status_code, refused.get_json()["code"]) == (409, 409.7)
+    assert api.client.delete("/v1/projects/1/forms/new", headers=api.head).status_code == 200
+
+
+def test_a_form_says_which_lists_it_would_make(api: Api) -> None:
+    with_list = form_xml(form_id="maker").replace("<instanceName/></meta>", """<instanceName/>
+      <entity xmlns="http://www.opendatakit.org/xforms/entities" dataset="people" create="1" id=""><label/></entity></meta>""")
+    with_list = with_list.replace('<model odk:', '<model entities:entities-version="2022.1.0" '
+                                  'xmlns:entities="http://www.opendatakit.org/xforms/entities" odk:')
+    with_list = with_list.replace('nodeset="/data/people_count"', 'nodeset="/data/people_count" entities:saveto="number"')
+    made = api.client.post(
+        "/v1/projects/1/forms?ignoreWarnings=true", data=with_list, headers=api.head, content_type="application/xml"
+    )
+
+    assert made.status_code == 200, made.get_data(as_text=True)
+    assert api.get("/v1/projects/1/forms/maker/draft/dataset-diff") == [
+        {"name": "people", "isNew": True, "properties": [{"name": "number", "isNew": True, "inForm": True}]}
+    ]
+    api.client.post("/v1/projects/1/forms/maker/draft/publish", headers=api.head)
+    assert api.get("/v1/projects/1/forms/maker/dataset-diff") == [
+        {"name": "people", "isNew": False, "properties": [{"name": "number", "isNew": False, "inForm": True}]}
+    ]
+
+
+def test_what_comes_on_a_draft_is_read_beside_what_is_real(api: Api) -> None:
+    api.send(submission_xml(real := new_id()))
+    api.client.post(f"{api.form}/draft", headers=api.head)
+    tried = api.client.post(
+        f"{api.form}/draft/submissions", data=submission_xml(trial := new_id()), content_type="application/xml", headers=api.head
+    )
+
+    assert tried.status_code == 200, tried.get_data(as_text=True)
+    assert [row["instanceId"] for row in api.get("/draft/submissions")] == [trial]
+    assert [row["instanceId"] for row in api.get("/submissions")] == [real]
+    assert api.get(f"/draft/submissions/{trial}")["instanceId"] == trial
+    api.get(f"/submissions/{trial}", 404)
+    assert trial in api.client.get(f"{api.form}/draft/submissions/{trial}.xml", headers=api.head).get_data(as_text=True)
+    assert api.get(f"/draft/submissions/{trial}/attachments") == []

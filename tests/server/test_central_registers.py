@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from server.models import Record
 from server.queries import accounts
-from server.services import folding, forms, merging
+from server.services import folding, form_datasets, merging
 from server.services.authentication import user_identity
 from tests.cast import Cast
 
@@ -19,7 +19,7 @@ LIST = "/v1/projects/1/datasets/facilities"
 def facilities(session: Session, cast: Cast) -> None:
     """The register as `init` makes it."""
     register = merging.register_files()["facilities"]
-    forms.ensure_dataset(session, 1, "facilities", list(register.properties), register="facilities")
+    form_datasets.ensure_dataset(session, 1, "facilities", list(register.properties), register="facilities")
     session.commit()
 
 

@@ -224,3 +224,29 @@ def test_addresses_below_a_form_reach_the_right_view(api: Api, path: str, kind: 
     answer = api.client.get(f"{api.form}{path}", headers=api.head)
 
     assert (answer.status_code, answer.mimetype) == (200, kind)
+
+
+def test_deleted_submissions_are_listed_when_asked_for(api: Api) -> None:
+    api.send(submission_xml(kept := new_id()))
+    api.send(submission_xml(gone := new_id()))
+    api.client.delete(f"{api.form}/submissions/{gone}", headers=api.head)
+
+    assert [row["instanceId"] for row in api.get("/submissions")] == [kept]
+    assert [row["instanceId"] for row in api.get("/submissions?deleted=True")] == [gone]
+
+
+def test_histories_and_comments_name_people_and_come_in_pages(api: Api, cast: Cast) -> None:
+    api.send(submission_xml(iid := new_id()))
+    api.client.post(f"{api.form}/submissions/{iid}/comments", json={"body": "seen"}, headers=api.head)
+    more = {"X-Extended-Metadata": "True"}
+
+    assert api.get(f"/submissions/{iid}/comments", **more)[0]["actor"]["id"] == cast.hq_officer.actor_id
+    history = api.get(f"/submissions/{iid}/audits", **more)
+    assert [(row["action"], row["actor"]["id"]) for row in history] == [
+        ("submission.comment.create", cast.hq_officer.actor_id), ("submission.create", cast.hq_officer.actor_id)
+    ]
+    assert [row["action"] for row in api.get(f"/submissions/{iid}/audits?limit=1&offset=1")] == ["submission.create"]
+
+
+def test_a_page_that_is_no_number_is_400_11(api: Api) -> None:
+    assert api.get("/submissions?limit=many", 400)["code"] == 400.11
