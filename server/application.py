@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server import extensions, gate, logs
 from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
 from server.problems import Problem
+from server.proxies import TrustedProxy
 
 
 def build(settings: Settings | None = None, **overrides: Any) -> Flask:
@@ -35,7 +35,7 @@ def build(settings: Settings | None = None, **overrides: Any) -> Flask:
     extensions.db.init_app(app)
     extensions.babel.init_app(app, locale_selector=_locale)
     if settings.trusted_proxy:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+        app.wsgi_app = TrustedProxy(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
     gate.install(app)
     _register_doors(app)
     with app.app_context():

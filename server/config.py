@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PREFIX = "FIELDPOST_"
+EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
 
 
 class SettingRefused(Exception):
@@ -40,6 +42,14 @@ def _flag(text: str) -> bool:
     if text.lower() in {"0", "false", "no", "off", ""}:
         return False
     raise ValueError("say true or false")
+
+
+def _proxy(text: str) -> tuple[str, ...]:
+    """The networks whose forwarded headers are believed, as CIDR texts; `true` is every address."""
+    try:
+        return EVERY_ADDRESS if _flag(text) else ()
+    except ValueError:
+        return tuple(str(ipaddress.ip_network(each.strip(), strict=False)) for each in text.split(",") if each.strip())
 
 
 def _zone(text: str) -> ZoneInfo:
@@ -73,7 +83,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAX_BODY", _size, "1G", "Largest body of a request, in bytes (k, M, G allowed); a larger one is answered 413 at once."),
     Setting("ACCEPT_LENGTH", _size, "10M", "Size of one POST that devices are told to keep to (X-OpenRosa-Accept-Content-Length)."),
     Setting("TIME_ZONE", _zone, "UTC", "Mission time, an IANA name; the set-up page can change it."),
-    Setting("TRUSTED_PROXY", _flag, "false", "true: believe X-Forwarded-For/-Proto/-Host of the proxy in front."),
+    Setting("TRUSTED_PROXY", _proxy, "false", "Addresses or networks of the proxy in front, separated by commas (true: whoever connects): its X-Forwarded-For/-Proto/-Host are believed."),
+    Setting("DIGEST", _flag, "true", "Whether devices may log in with e-mail and password by Digest; false: nothing is kept for it and it is not offered."),
     Setting("WEB_PROCESSES", _count, "2", "Web processes of `fieldpost serve`."),
     Setting("WEB_THREADS", _count, "16", "Threads of each web process."),
     Setting("LISTEN", str, "", "Set by `fieldpost serve` for its web processes: the address it listens on; with 0.0.0.0 QR codes carry the LAN address."),
@@ -93,11 +104,12 @@ class Settings:
     max_body: int
     accept_length: int
     time_zone: ZoneInfo
-    trusted_proxy: bool
+    trusted_proxy: tuple[str, ...]
     web_processes: int
     web_threads: int
     log_level: str
     listen: str = ""
+    digest: bool = True
 
 
 def _secret_key(data_dir: Path) -> str:

@@ -153,7 +153,7 @@ def make_settings(data_dir: Path, database_url: str) -> Settings:
         max_body=1_000_000_000,
         accept_length=10_000_000,
         time_zone=ZoneInfo("Africa/Bangui"),
-        trusted_proxy=False,
+        trusted_proxy=(),
         web_processes=1,
         web_threads=4,
         log_level="WARNING",

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app, request
 
 from server.central import replies
 from server.central.routes import routes
 from server.gate import public
 from server.problems import Problem
+from server.services.schemes import challenges
 
 _VIEWS = (
     "sessions", "users", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
-    "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits",
+    "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits", "api_document",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 
@@ -38,6 +39,10 @@ def render_problem(problem: Problem) -> Response:
     """ODK Central's JSON: message, code and details."""
     response = replies.as_json(problem.as_dict(), problem.status)
     response.headers["Cache-Control"] = "no-store"
+    # A page's own script shows a log-in of its own; a browser's password window would stand in its way.
+    if problem.status == 401 and request.headers.get("X-Requested-With", "").lower() != "xmlhttprequest":
+        for each in challenges(request, current_app.config["SETTINGS"], stale=bool(problem.details.get("stale"))):
+            response.headers.add("WWW-Authenticate", each)
     if "seconds" in problem.details:
         response.headers["Retry-After"] = str(problem.details["seconds"])
     return response

@@ -25,6 +25,7 @@ def create_session() -> Response:
     answer = {"token": token, "csrf": row.csrf, "expires_at": row.expires_at, "created_at": row.created_at}
     response = as_json(SessionAnswer().dump(answer))
     response.headers["Cache-Control"] = "no-store"
+    authentication.set_api_cookies(response, request, token, row)
     return response
 
 
@@ -51,11 +52,14 @@ def end_session(token: str) -> Response:
 
 def _end(token: str) -> Response:
     api_sessions.end_session(db.session(), identity(), token)
-    return success()
+    response = success()
+    if request.is_secure and request.cookies.get(authentication.API_COOKIE) == token:
+        authentication.clear_api_cookies(response)
+    return response
 
 
 def _bearer() -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    token = authentication.api_token(request)
+    if not token:
         raise Problem("not_found")
-    return token.strip()
+    return token

@@ -206,6 +206,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "workers": 1, "threads": self.threads, "worker_class": "server.cli.patience.PatientWorker",
             "worker_connections": 1000, "timeout": 120,
             "graceful_timeout": 20, "keepalive": 15, "limit_request_line": 0, "limit_request_field_size": 65536, "backlog": 512,
+            # Gunicorn would believe X-Forwarded-Proto of anybody on this machine; server.proxies judges that by the setting.
+            "forwarded_allow_ips": "", "secure_scheme_headers": {},
             "loglevel": "warning", "accesslog": None, "control_socket_disable": True, "proc_name": "fieldpost",
         }
         for name, value in options.items():

@@ -15,9 +15,10 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from server.gate import allow, public
 from server.openrosa import forms, messages, resumable, submissions
-from server.openrosa.answers import envelope
+from server.openrosa.answers import envelope, settings
 from server.problems import Problem
 from server.services.identity import Verb
+from server.services.schemes import challenges
 
 # project_id is a plain part as in the central door: with an int converter here, forms/<path> would win over its routes.
 _KEY = "/v1/key/<token>/projects/<project_id>"
@@ -84,8 +85,8 @@ def render_problem(problem: Problem) -> Response:
     """The problem as an OpenRosaResponse whose message the phone shows; the body is read to its end first."""
     response = envelope(messages.problem_text(problem), problem.status, "error", 0)
     if problem.status == 401:
-        # Basic is taken over https only (see services.authentication), so it is offered there only.
-        response.headers["WWW-Authenticate"] = f'{"Basic" if request.is_secure else "Bearer"} realm="Fieldpost", charset="UTF-8"'
+        for each in challenges(request, settings(), stale=bool(problem.details.get("stale"))):
+            response.headers.add("WWW-Authenticate", each)
     if problem.status == 413 or (request.method in {"POST", "PATCH"} and not _drained(problem)):
         response.headers["Connection"] = "close"
     return resumable.mark(response) if _PIECES.search(request.path) else response

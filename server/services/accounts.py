@@ -17,7 +17,7 @@ from server.models import Actor, Post, Sector, User
 from server.problems import Problem
 from server.queries import accounts as queries
 from server.queries import mission as mission_queries
-from server.services import authentication, entries
+from server.services import authentication, digest, entries
 from server.services.audits import audit, save
 from server.services.identity import AUDIENCE_READS, DEFAULT_AUDIENCE, ROLES, Identity
 from server.services.journal import now
@@ -67,6 +67,8 @@ def create_user(
     session.add(user)
     audit(session, actor, "user.create", f"actor/{person.id}", {"email": email, "role": user.role})
     save(session, email=email)
+    digest.remember(session, user, password or handed or "")
+    session.commit()
     return user, handed
 
 
@@ -161,6 +163,7 @@ def reset_password(session: Session, actor: Identity | None, actor_id: int, pass
     handed = password or one_time_password()
     user.password_hash = hash_password(handed, owner=user.email)
     user.must_change_password, person.updated_at = True, now()
+    digest.remember(session, user, handed)
     queries.delete_sessions_of(session, actor_id)
     queries.forget_all_attempts(session, user.email)
     audit(session, actor, "user.password.reset", f"actor/{actor_id}")
@@ -179,6 +182,7 @@ def change_password(session: Session, who: Identity, old: str, new: str, address
     if verify_password(user.password_hash, new):
         raise Problem("invalid_input", reason="Password: take another one than the present.", field="Password")
     user.password_hash, user.must_change_password = hashed, False
+    digest.remember(session, user, new)
     queries.delete_sessions_of(session, who.actor_id)
     token, _row = authentication.open_session(session, who.actor_id, "page")
     audit(session, who, "user.password.update", f"actor/{who.actor_id}")
@@ -203,6 +207,7 @@ def delete_user(session: Session, actor: Identity | None, actor_id: int) -> None
     queries.delete_sessions_of(session, actor_id)
     audit(session, actor, "user.delete", f"actor/{actor_id}", {"email": user.email})
     user.email, person.deleted_at = f"deleted-{actor_id}@invalid", now()
+    digest.forget(session, actor_id)
     session.commit()
 
 

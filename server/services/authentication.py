@@ -7,18 +7,22 @@ import binascii
 import datetime as dt
 import hashlib
 import hmac
+import io
+import json
 import re
 import secrets
+from contextlib import suppress
 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Request, Response
 
+from server import logs
 from server.config import Settings
 from server.extensions import db
-from server.models import Actor, LoginAttempt, LoginSession, User
+from server.models import Actor, LoginSession, User
 from server.problems import Problem
 from server.queries import accounts, mission
-from server.services import devices_seen
+from server.services import attempts, devices_seen, digest, schemes
 from server.services.audits import audit
 from server.services.identity import APP_USER_VERBS, ROLES, Identity
 from server.services.journal import now
@@ -27,12 +31,11 @@ from server.services.passwords import NOBODY, hash_password, verify_password
 __all__ = ["hash_password", "verify_password"]
 
 SESSION_COOKIE = "fieldpost"
+# ODK Central's: given and taken over https only, where the prefix binds it to this host. The pages never look at it.
+API_COOKIE, CSRF_COOKIE = "__Host-session", "__csrf"
 LOGIN_COOKIE = "fieldpost_login"
 SESSION_LIFE = dt.timedelta(hours=24)
-ATTEMPT_WINDOW = dt.timedelta(minutes=15)
-# Failures in the window: of one address for one account; for one account from everywhere (so that a stranger cannot
-# lock an officer out with a handful of requests); of one address for all accounts.
-MAX_PAIR, MAX_BY_EMAIL, MAX_BY_ADDRESS = 8, 30, 40
+_MAX_CSRF_BODY = 1_000_000
 TOKEN = re.compile(r"[A-Za-z0-9!$]{64}")
 _KEY_PATH = re.compile(r"^/v1/key/([^/]+)(/|$)")
 
@@ -53,6 +56,7 @@ def log_in(session: Session, email: str, password: str, address: str, kind: str)
     Raises Problem not_authenticated, or too_many_attempts once the limits of failed log-ins are reached.
     """
     user, actor = check_password(session, email, password, address)
+    digest.remember_if_new(session, user, password)
     user.last_login_at = now()
     accounts.reap_sessions(session, now())
     token, row = open_session(session, actor.id, kind)
@@ -63,24 +67,16 @@ def log_in(session: Session, email: str, password: str, address: str, kind: str)
 
 def check_password(session: Session, email: str, password: str, address: str) -> tuple[User, Actor]:
     """The user behind e-mail and password. Every failure counts, whichever door it came through (form, API, Basic)."""
-    email, address, instant = _storable(email.strip().lower(), 320), _storable(address, 64), now()
-    pair, by_email, by_address = accounts.failed_attempts(session, email, address, instant - ATTEMPT_WINDOW)
-    if pair >= MAX_PAIR or by_email >= MAX_BY_EMAIL or by_address >= MAX_BY_ADDRESS:
-        raise Problem("too_many_attempts", seconds=int(ATTEMPT_WINDOW.total_seconds()))
+    email = attempts.storable(email)
+    failed = attempts.refuse_guessing(session, email, address)
     found = accounts.user_by_email(session, email)
     # The hash is computed for unknown addresses as well, so that timing does not tell which ones exist.
     if not verify_password(found[0].password_hash if found else NOBODY, password) or found is None:
-        session.add(LoginAttempt(email=email, address=address, at=instant))
-        session.commit()
+        attempts.count_failure(session, email, address)
         raise Problem("not_authenticated")
-    if pair:
-        accounts.forget_attempts(session, email, address, instant - dt.timedelta(hours=1))
+    if failed:
+        attempts.forget(session, email, address)
     return found
-
-
-def _storable(text: str, limit: int) -> str:
-    # PostgreSQL refuses NUL and no database stores lone surrogates; such an address belongs to nobody anyway.
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:limit]
 
 
 def open_session(session: Session, actor_id: int, kind: str) -> tuple[str, LoginSession]:
@@ -131,10 +127,11 @@ def _identity(session: Session, found: tuple[User, Actor], how: str, csrf: str |
 
 
 def identify(request: Request, settings: Settings) -> Identity | None:
-    """Who asks, in Central's order: key in the path or ?st=, bearer, Basic (https only), page cookie. None: nobody.
+    """Who asks, in Central's order: key in the path or ?st=, bearer, Basic (https only), cookie. None: nobody.
 
-    Raises Problem not_allowed for a well-formed but unknown or revoked key (Central: 403, never 401), and
-    not_authenticated for a malformed key or a bearer token that is not good.
+    Devices may also use Digest. The API takes its own cookie and over https only, the pages theirs. Raises Problem
+    not_allowed for a well-formed but unknown or revoked key (Central: 403, never 401), and not_authenticated for a
+    malformed key or a bearer token that is not good.
     """
     session: Session = db.session()  # the scoped session's own Session
     key = _KEY_PATH.match(request.path)
@@ -148,11 +145,13 @@ def identify(request: Request, settings: Settings) -> Identity | None:
         return _by_bearer(session, credentials.strip())
     if scheme.lower() == "basic":
         return _by_basic(session, request, credentials)
-    # The API takes no cookie: another site's page could send it along.
+    if scheme.lower() == "digest" and schemes.is_for_devices(request):
+        return _identity(session, digest.log_in(session, request, settings), "digest")
     if request.path.startswith("/v1/"):
-        return None
+        cookie = request.cookies.get(API_COOKIE) if request.is_secure else None
+        return _by_cookie(session, cookie, "api") if cookie else None
     cookie = request.cookies.get(SESSION_COOKIE)
-    return _by_cookie(session, cookie) if cookie else None
+    return _by_cookie(session, cookie, "page") if cookie else None
 
 
 def _by_key(session: Session, token: str) -> Identity:
@@ -177,15 +176,16 @@ def _by_bearer(session: Session, token: str) -> Identity:
     return _identity(session, found, "bearer", row.csrf)
 
 
-def _by_cookie(session: Session, token: str) -> Identity | None:
-    row = accounts.live_session(session, token_hash(token), "page", now())
+def _by_cookie(session: Session, token: str, kind: str) -> Identity | None:
+    row = accounts.live_session(session, token_hash(token), kind, now())
     found = accounts.user_by_actor(session, row.actor_id) if row else None
-    return _identity(session, found, "cookie", row.csrf) if row and found else None
+    return _identity(session, found, "cookie" if kind == "page" else "api_cookie", row.csrf) if row and found else None
 
 
 def _by_basic(session: Session, request: Request, credentials: str) -> Identity:
     # On plain http the password would be readable on the way: refused (conformance: no exception for loopback).
     if not request.is_secure:
+        logs.warning("password sent over plain http refused", path=request.path, address=request.remote_addr)
         raise Problem("not_authenticated")
     try:
         email, _, password = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")
@@ -193,6 +193,48 @@ def _by_basic(session: Session, request: Request, credentials: str) -> Identity:
         raise Problem("not_authenticated") from error
     found = check_password(session, email, password, request.remote_addr or "")
     return _identity(session, found, "basic")
+
+
+def set_api_cookies(response: Response, request: Request, token: str, row: LoginSession) -> None:
+    """Hands the API session to a browser as ODK Central does; over plain http it gets none."""
+    if not request.is_secure:
+        return
+    life = int(SESSION_LIFE.total_seconds())
+    response.set_cookie(API_COOKIE, token, max_age=life, httponly=True, samesite="Strict", secure=True, path="/")
+    response.set_cookie(CSRF_COOKIE, row.csrf, max_age=life, samesite="Strict", secure=True, path="/")
+
+
+def clear_api_cookies(response: Response) -> None:
+    """Takes the API session away from a browser."""
+    for name in (API_COOKIE, CSRF_COOKIE):
+        response.delete_cookie(name, path="/", samesite="Strict", secure=True)
+
+
+def api_token(request: Request) -> str:
+    """The token of the API session that this request came with; empty when it came with none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return request.cookies.get(API_COOKIE, "") if request.is_secure else ""
+
+
+def check_api_csrf(request: Request, who: Identity) -> None:
+    """A changing request with the API's cookie must say that a script of this site made it, or carry `__csrf` in its body.
+
+    Raises Problem not_authenticated, as ODK Central does.
+    """
+    if request.headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
+        return
+    sent = request.form.get("__csrf", "")
+    if request.is_json and (request.content_length or _MAX_CSRF_BODY + 1) <= _MAX_CSRF_BODY:
+        raw = request.stream.read(_MAX_CSRF_BODY)
+        # The view reads the body once more.
+        request.stream = io.BytesIO(raw)
+        with suppress(ValueError):
+            body = json.loads(raw)
+            sent = str(body.get("__csrf", "")) if isinstance(body, dict) else ""
+    if not hmac.compare_digest(sent.encode("utf-8", "replace"), (who.csrf or "\x00").encode()):
+        raise Problem("not_authenticated")
 
 
 def check_csrf(request: Request, who: Identity) -> None:

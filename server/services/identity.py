@@ -88,7 +88,7 @@ DEFAULT_AUDIENCE = "ngo"
 
 @dataclass(frozen=True)
 class Identity:
-    """An authenticated actor. how: "bearer" | "basic" | "digest" | "cookie" | "key" | "system".
+    """An authenticated actor. how: bearer | basic | digest | cookie (pages) | api_cookie | key | system.
 
     undivided: the mission has no sectors yet, so an officer without one is not limited.
     """

@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 _PURPOSE = b"fieldpost device token 1"
 
 
-@lru_cache(maxsize=4)
-def _box(secret_key: str) -> Fernet:
+@lru_cache(maxsize=8)
+def _box(secret_key: str, purpose: bytes) -> Fernet:
     # Loaded when first needed: 6 MB in each process that never shows a QR code.
     from cryptography.fernet import Fernet
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret_key.encode())
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret_key.encode())
     return Fernet(base64.urlsafe_b64encode(derived))
 
 
-def seal(secret_key: str, token: str) -> str:
+def seal(secret_key: str, token: str, purpose: bytes = _PURPOSE) -> str:
     """The token encrypted and authenticated (Fernet: AES-128-CBC and HMAC-SHA256) under a key derived from the secret key."""
-    return _box(secret_key).encrypt(token.encode()).decode()
+    return _box(secret_key, purpose).encrypt(token.encode()).decode()
 
 
-def unseal(secret_key: str, sealed: str | None) -> str | None:
-    """The token again; None when it was sealed under another key or was tampered with."""
+def unseal(secret_key: str, sealed: str | None, purpose: bytes = _PURPOSE) -> str | None:
+    """The token again; None when it was sealed under another key, for another purpose, or was tampered with."""
     if not sealed:
         return None
     from cryptography.fernet import InvalidToken
 
     try:
-        return _box(secret_key).decrypt(sealed.encode()).decode()
+        return _box(secret_key, purpose).decrypt(sealed.encode()).decode()
     except InvalidToken:
         return None

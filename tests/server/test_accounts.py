@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from server.models import Audit, LoginSession, User
 from server.problems import Problem
 from server.queries import accounts as queries
-from server.services import accounts, authentication, passwords
+from server.services import accounts, attempts, authentication, passwords
 from server.services.accounts import Profile
 from server.services.identity import ROLES, Identity, Verb
 from server.services.journal import now
@@ -232,7 +232,7 @@ def test_password_given_anew_ends_sessions_and_must_be_changed(session: Session,
 
 
 def test_password_given_anew_lifts_the_waiting_time(session: Session, cast: Cast) -> None:
-    for _ in range(authentication.MAX_PAIR):
+    for _ in range(attempts.MAX_PAIR):
         with pytest.raises(Problem):
             log_in(session, cast.officer.email, "wrong password")
 

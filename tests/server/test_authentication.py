@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from server.models import AppUser, LoginAttempt, LoginSession
 from server.problems import Problem
-from server.services import authentication, devices_seen
+from server.services import attempts, authentication, devices_seen
 from server.services.accounts import Profile, create_user
 from server.services.journal import now
 from tests.cast import PASSWORD, Cast
@@ -170,43 +170,43 @@ def test_log_in_token_of_another_browser_is_refused(app: Flask, cast: Cast) -> N
 
 
 def test_guessing_is_stopped_after_eight_failures(session: Session, cast: Cast) -> None:
-    failures = [refused(session, cast.officer.email, f"wrong {number}") for number in range(authentication.MAX_PAIR)]
+    failures = [refused(session, cast.officer.email, f"wrong {number}") for number in range(attempts.MAX_PAIR)]
 
     assert set(failures) == {"not_authenticated"}
     assert refused(session, cast.officer.email, PASSWORD) == "too_many_attempts"
 
 
 def test_guessing_from_one_place_does_not_lock_the_officer_out_elsewhere(session: Session, cast: Cast) -> None:
-    for number in range(authentication.MAX_PAIR):
+    for number in range(attempts.MAX_PAIR):
         refused(session, cast.officer.email, f"wrong {number}")
 
     authentication.log_in(session, cast.officer.email, PASSWORD, "198.51.100.7", "page")
 
 
 def test_guessing_one_account_from_many_places_is_stopped(session: Session, cast: Cast) -> None:
-    for number in range(authentication.MAX_BY_EMAIL):
+    for number in range(attempts.MAX_BY_EMAIL):
         refused(session, cast.officer.email, "wrong", f"198.51.100.{number}")
 
     assert refused(session, cast.officer.email, PASSWORD, "203.0.113.9") == "too_many_attempts"
 
 
 def test_trying_one_password_on_many_accounts_is_stopped(session: Session, cast: Cast) -> None:
-    for number in range(authentication.MAX_BY_ADDRESS):
+    for number in range(attempts.MAX_BY_ADDRESS):
         refused(session, f"user{number}@example.org", "Password123")
 
     assert refused(session, cast.officer.email, PASSWORD) == "too_many_attempts"
 
 
 def test_waiting_time_passes(session: Session, cast: Cast) -> None:
-    for number in range(authentication.MAX_PAIR):
+    for number in range(attempts.MAX_PAIR):
         refused(session, cast.officer.email, f"wrong {number}")
-    session.execute(update(LoginAttempt).values(at=now() - authentication.ATTEMPT_WINDOW))
+    session.execute(update(LoginAttempt).values(at=now() - attempts.WINDOW))
 
     authentication.log_in(session, cast.officer.email, PASSWORD, "192.0.2.1", "page")
 
 
 def test_case_and_blanks_of_the_email_do_not_reset_the_count(session: Session, cast: Cast) -> None:
-    for number in range(authentication.MAX_PAIR):
+    for number in range(attempts.MAX_PAIR):
         email = cast.officer.email
         refused(session, [email, email.upper(), f"  {email} "][number % 3], "wrong")
 
@@ -219,10 +219,10 @@ def test_guessing_over_basic_counts_as_well(app: Flask, cast: Cast) -> None:
 
     codes = [
         client.get("/partner/registers.json", headers={"Authorization": bad}, base_url=HTTPS).status_code
-        for _ in range(authentication.MAX_PAIR + 1)
+        for _ in range(attempts.MAX_PAIR + 1)
     ]
 
-    assert codes == [401] * authentication.MAX_PAIR + [429]
+    assert codes == [401] * attempts.MAX_PAIR + [429]
 
 
 def test_unknown_and_known_addresses_answer_alike(app: Flask, cast: Cast) -> None:
