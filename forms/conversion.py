@@ -15,6 +15,7 @@ from typing import Any, Final
 from pyxform.errors import PyXFormError
 from pyxform.xls2xform import convert as pyxform_convert
 
+from forms.definition import FormXmlError, parse
 from forms.findings import Converted, Finding, FormRefused, Place, error, warning
 from forms.formcheck import Survey, check_workbook, index
 from forms.formcheck.validator import odk_validate
@@ -25,6 +26,9 @@ _ROW = re.compile(r"\[row : (\d+)\]")
 _SHEET = re.compile(r"On the '(\w+)' sheet")
 _COLUMN = re.compile(r"the '([^']+)' value")
 _QUOTED = re.compile(r"'([^']+)'")
+MAX_FIELDS: Final = 10_000
+"""Most nodes of a form's answers; the longest real forms have some thousands."""
+
 # Nothing can be published without an id, under one that is too long for devices, or for a specification yet to come.
 _FATAL: Final = frozenset({"missing-form-id", "bad-form-id", "entities-version"})
 _Judge = Callable[[tuple[Finding, ...]], tuple[Finding, ...]]
@@ -74,9 +78,22 @@ def _softened(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def _finish(xml: bytes, found: tuple[Finding, ...], survey: Survey | None, judge: _Judge) -> Converted:
     identity, of_xml = read_xform(xml)
     found = _merged(found, judge(tuple(_located(finding, survey) for finding in of_xml)))
+    found = _merged(found, _unusable(xml))
     if _errors(found):
         raise FormRefused(found)
     return Converted(xml, identity.form_id, identity.version, identity.title, found)
+
+
+def _unusable(xml: bytes) -> Iterator[Finding]:
+    """Read the form as the server will, so that it never meets one that it cannot read, or not in good time."""
+    try:
+        count = len(parse(xml).fields)
+    except FormXmlError as problem:
+        yield error("not-an-xform", str(problem), "Upload an XForm or an XLSForm.")
+        return
+    if count > MAX_FIELDS:
+        message = f"The form has {count} questions and groups; {MAX_FIELDS} is the most."
+        yield error("too-many-questions", message, "Split it into several forms.")
 
 
 def _validated(

@@ -5,8 +5,9 @@ ODK Validate accepts a constraint with an unknown function or with a path that l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lxml import etree
@@ -21,6 +22,7 @@ OPENROSA: Final = "{http://openrosa.org/xforms}"
 ENTITIES: Final = "{http://www.opendatakit.org/xforms/entities}"
 NEWEST_ENTITIES: Final = (2025, 1)
 MAX_ID: Final = 249
+MAX_FINDINGS: Final = 200
 _EXPRESSIONS: Final = ("relevant", "constraint", "calculate", "required", "readonly")
 
 
@@ -47,8 +49,15 @@ def read_xform(xml: bytes) -> tuple[Identity, tuple[Finding, ...]]:
     form_id = primary.get("id") or ""
     version = primary.get(f"{OPENROSA}version") or primary.get("version") or ""
     title = (root.findtext(f"{XHTML}head/{XHTML}title") or "").strip()
-    findings = (*_identity_findings(form_id, version, primary, model), *_model_findings(root, model, primary))
+    findings = (*_identity_findings(form_id, version, primary, model), *_first(_model_findings(root, model, primary)))
     return Identity(form_id, version, title or form_id), tuple(dict.fromkeys(findings))
+
+
+def _first(found: Iterator[Finding]) -> Iterator[Finding]:
+    """The first findings, and word that there are more: looking for the others would take as long as there are many."""
+    yield from itertools.islice(found, MAX_FINDINGS)
+    if (more := next(found, None)) is not None:
+        yield replace(more, message=f"There is more to find than these {MAX_FINDINGS}.", column=None)
 
 
 def _primary(model: etree._Element | None) -> etree._Element | None:
@@ -85,7 +94,10 @@ def _model_findings(root: etree._Element, model: etree._Element, primary: etree.
     instances = frozenset(str(i.get("id")) for i in model.iterfind(f"{XF}instance") if i.get("id"))
     for bind in model.iterfind(f"{XF}bind"):
         nodeset = (bind.get("nodeset") or bind.get("ref") or "").strip()
-        if nodeset.split("/@")[0] not in known:
+        if not nodeset:
+            advice = "Upload the XForm as the form designer wrote it."
+            yield warning("bind-without-node", "A bind does not say which node it is about.", advice)
+        elif nodeset.split("/@")[0] not in known:
             message = f"A bind points at {nodeset}, which is no node of the form."
             yield error("missing-node", message, expressions.did_you_mean(nodeset, known), Place(None, None, nodeset))
         for column in _EXPRESSIONS:
