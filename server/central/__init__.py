@@ -14,7 +14,7 @@ from server.problems import Problem
 from server.services.schemes import challenges
 
 _VIEWS = (
-    "sessions", "users", "projects", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
+    "sessions", "users", "projects", "keys", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
     "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits", "api_document",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")

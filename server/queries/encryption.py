@@ -59,8 +59,8 @@ def key_of(session: Session, row: Submission) -> EncryptionKey | None:
 def forms_with(session: Session, key_id: int) -> Sequence[Form]:
     """The forms whose current version, or failing that whose draft, carries the key."""
     shown = func.coalesce(Form.current_version_id, Form.draft_version_id)
-    statement = select(Form).join(FormVersion, FormVersion.id == shown)
-    return session.scalars(statement.where(FormVersion.key_id == key_id, Form.deleted_at.is_(None)).order_by(Form.xml_form_id)).all()
+    statement = select(Form).join(FormVersion, FormVersion.id == shown).where(FormVersion.key_id == key_id)
+    return session.scalars(statement.where(Form.deleted_at.is_(None)).order_by(Form.xml_form_id)).all()
 
 
 def projects_with(session: Session, key_id: int) -> Sequence[Project]:
@@ -69,9 +69,9 @@ def projects_with(session: Session, key_id: int) -> Sequence[Project]:
     return session.scalars(statement.order_by(Project.id)).all()
 
 
-def _locked(scope: Scope) -> list[ColumnElement[bool]]:
+def _locked() -> list[ColumnElement[bool]]:
     unlocked = exists().where(Decryption.submission_fact_id == Submission.fact_id, _UNLOCKED)
-    return [*in_scope(scope), SubmissionSummary.deleted_at.is_(None), Submission.encrypted.is_(True), ~unlocked]
+    return [SubmissionSummary.deleted_at.is_(None), Submission.encrypted.is_(True), ~unlocked]
 
 
 def _summaries(*columns: Any) -> Select[Any]:
@@ -79,16 +79,17 @@ def _summaries(*columns: Any) -> Select[Any]:
         select(*columns)
         .select_from(SubmissionSummary)
         .join(Submission, Submission.fact_id == SubmissionSummary.current_fact_id)
-        .join(Form, and_(Form.project_id == Submission.project_id, Form.xml_form_id == Submission.xml_form_id))
-        .join(FormVersion, and_(FormVersion.form_id == Form.id, FormVersion.version == Submission.form_version))
+        .outerjoin(Form, and_(Form.project_id == Submission.project_id, Form.xml_form_id == Submission.xml_form_id))
+        .outerjoin(FormVersion, and_(FormVersion.form_id == Form.id, FormVersion.version == Submission.form_version))
     )
     return statement
 
 
 def locked_counts(session: Session, scope: Scope) -> dict[int | None, int]:
     """How many reports of the scope are locked, by key (None: no key of theirs is known)."""
-    rows = session.execute(_summaries(FormVersion.key_id, func.count()).where(*_locked(scope)).group_by(FormVersion.key_id))
-    return {row[0]: row[1] for row in rows}
+    counted = func.count(SubmissionSummary.root_fact_id.distinct())
+    statement = _summaries(FormVersion.key_id, counted).where(*in_scope(scope), *_locked())
+    return {row[0]: row[1] for row in session.execute(statement.group_by(FormVersion.key_id))}
 
 
 def locked_reports(
@@ -96,6 +97,14 @@ def locked_reports(
 ) -> Sequence[SubmissionSummary]:
     """Reports of the scope that this key locks, the oldest first; `passed` are left out (root_fact_id)."""
     statement = _summaries(SubmissionSummary).where(
-        *_locked(scope), FormVersion.key_id == key_id, SubmissionSummary.root_fact_id.not_in(passed)
+        *in_scope(scope), *_locked(), FormVersion.key_id == key_id, SubmissionSummary.root_fact_id.not_in(passed)
     )
-    return session.scalars(statement.order_by(SubmissionSummary.root_fact_id).limit(limit)).all()
+    return session.scalars(statement.order_by(SubmissionSummary.root_fact_id).limit(limit)).unique().all()
+
+
+def locked_in(session: Session, wanted: Wanted, key_id: int | None, limit: int | None) -> Sequence[SubmissionSummary]:
+    """The locked reports among these, the oldest first; only those that the key locks, when one is named."""
+    statement = _summaries(SubmissionSummary).where(*conditions(wanted), *_locked())
+    if key_id is not None:
+        statement = statement.where(FormVersion.key_id == key_id)
+    return session.scalars(statement.order_by(SubmissionSummary.root_fact_id).limit(limit)).unique().all()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from server.models import Attachment, Fact, FormAttachment, FormVersion, Submission
+from server.models import Attachment, DecryptedFile, Fact, FormAttachment, FormVersion, Submission
 
 
 def due(session: Session, reason: str, before: dt.datetime) -> Sequence[tuple[Submission, Fact]]:
@@ -38,6 +38,7 @@ def is_needed(session: Session, sha256: str) -> bool:
     )
     by_form = exists().where(FormAttachment.blob_sha256 == sha256)
     by_source = exists().where(FormVersion.source_sha256 == sha256)
-    return bool(session.scalar(select(by_report | by_form | by_source)))
+    in_clear = exists().where(DecryptedFile.blob_sha256 == sha256)
+    return bool(session.scalar(select(by_report | by_form | by_source | in_clear)))
 
 

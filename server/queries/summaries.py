@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server.models import Area, Attachment, Event, Fact, Post, Record, Submission, SubmissionSummary, Unit
 
-EVENT_TYPES = ("REVIEW", "COMMENT", "DELETE", "RESTORE", "ACKNOWLEDGE")
+EVENT_TYPES = ("REVIEW", "COMMENT", "DELETE", "RESTORE", "ACKNOWLEDGE", "DECRYPT", "LOCK")
 
 
 def summary(

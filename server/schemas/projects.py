@@ -29,7 +29,7 @@ class ProjectAnswer(Answer):
     name = fields.String()
     description = fields.String(allow_none=True)
     archived = fields.Boolean()
-    keyId = fields.Constant(None)
+    keyId = fields.Integer(attribute="key_id", allow_none=True)
     createdAt = Stamp(attribute="created_at")
     updatedAt = Stamp(attribute="updated_at")
     deletedAt = Stamp(attribute="deleted_at")

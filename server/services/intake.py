@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from forms.encryption import ManifestIncomplete, is_manifest, read_manifest
 from forms.submission import ParsedSubmission, SubmissionXmlError, derived_instance_id, expected_files, parse_submission
 from forms.xmlsafe import XmlRefused
 from server.models import Attachment, FormVersion, Submission
@@ -22,7 +23,9 @@ from server.problems import Problem
 from server.queries import submissions as queries
 from server.queries.mission import server_id
 from server.services import blobs, journal, quarantine
-from server.services.documents import definition_by_version_id, pack, xml_of
+from server.services.definitions import definition_by_version_id
+from server.services.documents import pack, xml_of
+from server.services.holding import reason_to_hold
 from server.services.identity import Identity, Verb
 from server.services.quarantine import accept, reject
 from server.services.uploads import IncomingFile, StoredFile, Upload
@@ -30,8 +33,6 @@ from server.services.uploads import IncomingFile, StoredFile, Upload
 __all__ = ["Receipt", "Sender", "accept", "add_file", "add_stored_file", "receive", "reject", "xml_of"]
 
 STAFF = frozenset({"admin", "hq_officer", "officer"})
-# What may not stay among ordinary reports (rules C.1 and A.1): the marking and the answer that means it.
-_HELD_ANSWERS = {("un_class", "STRICTLY_CONFIDENTIAL"): "strictly_confidential", ("sensitivity", "severe"): "severe_sensitivity"}
 # How strict=1 answers what is quarantined otherwise: ODK Central's own refusals.
 _REFUSALS = {
     "unknown_form": "not_found", "unknown_version": "no_form_version", "form_closed": "form_closed",
@@ -124,15 +125,14 @@ def receive(
 ) -> Receipt:
     """Takes one POST of a report: stores it, adds its files to what is there, or quarantines it. Commits.
 
-    Raises Problem xml_refused or unparseable (no report at all), missing_parameter (encrypted without instanceID),
+    Raises Problem xml_refused or unparseable (no report at all), missing_parameter (encrypted with an incomplete manifest),
     not_allowed (known form, sender may not fill it: nothing is stored), disk_full; with strict=True also what Central
     refuses instead of a quarantine; unexpected_value when the address names expected_form_id and the XML another form.
     """
     parsed = _parse(upload.xml)
     if expected_form_id is not None and parsed.form_id != expected_form_id:
         raise Problem("unexpected_value", field="form ID", value=parsed.form_id, reason=f"the address is for {expected_form_id}.")
-    if parsed.instance_id is None and parsed.encrypted:
-        raise Problem("missing_parameter", field="instanceID")
+    _check_manifest(parsed, upload.xml)
     instance_id = parsed.instance_id or derived_instance_id(parsed.canonical_hash)
     arrival = _Arrival(project_id, parsed, upload, sender, instance_id, strict, draft)
     for attempt in range(_ATTEMPTS):
@@ -159,6 +159,15 @@ def _parse(xml: bytes) -> ParsedSubmission:
         raise Problem("xml_refused", reason=str(error)) from error
     except SubmissionXmlError as error:
         raise Problem("unparseable", reason=str(error)) from error
+
+
+def _check_manifest(parsed: ParsedSubmission, xml: bytes) -> None:
+    """An encrypted report that lacks what decrypting needs would be lost here: better that the phone keeps it (400.2)."""
+    if parsed.encrypted or (b"base64EncryptedKey" in xml and is_manifest(parsed.root)):
+        try:
+            read_manifest(parsed)
+        except ManifestIncomplete as missing:
+            raise Problem("missing_parameter", field=missing.field) from missing
 
 
 def _as_problem(error: OperationalError) -> Exception:
@@ -213,7 +222,7 @@ def _judge(session: Session, arrival: _Arrival, known: bool) -> _Verdict:
         version_id = form.version_id
         reason = "form_closed" if form.state == "closed" else "unknown_version" if version_id is None else None
     if not known:
-        reason = reason or _held(arrival.parsed) or ("unknown_deprecated" if arrival.parsed.deprecated_id else None)
+        reason = reason or reason_to_hold(arrival.parsed) or ("unknown_deprecated" if arrival.parsed.deprecated_id else None)
         return _Verdict(arrival.instance_id, reason=reason, version_id=version_id)
     return replace(_place(session, arrival, reason), version_id=version_id)
 
@@ -238,7 +247,7 @@ def _place(session: Session, arrival: _Arrival, reason: str | None) -> _Verdict:
         if same.canonical_hash == arrival.parsed.canonical_hash:
             return _Verdict(same.root_instance_id, same=same)
         return _Verdict(own, reason="edit_id_taken" if replaced else "same_id_other_content")
-    reason = reason or _held(arrival.parsed)
+    reason = reason or reason_to_hold(arrival.parsed)
     if replaced is None or reason is not None:
         return _Verdict(parent.root_instance_id if parent else own, reason=reason)
     if parent is None:
@@ -247,14 +256,6 @@ def _place(session: Session, arrival: _Arrival, reason: str | None) -> _Verdict:
     if versions[-1].fact_id != parent.fact_id:
         return _Verdict(parent.root_instance_id, reason="stale_edit", current=versions[-1].instance_id)
     return _Verdict(parent.root_instance_id)
-
-
-def _held(parsed: ParsedSubmission) -> str | None:
-    for (question, answer), reason in _HELD_ANSWERS.items():
-        for element in parsed.root.iter(question, f"{{*}}{question}"):
-            if (element.text or "").strip() == answer:
-                return reason
-    return None
 
 
 def _store(session: Session, arrival: _Arrival, verdict: _Verdict, known: bool) -> Receipt:

@@ -47,6 +47,12 @@ def picture(settings: Settings, sha256: str, size: str = "thumb") -> Path:
     return target
 
 
+def forget(settings: Settings, sha256: str) -> None:
+    """Deletes the small pictures of a file that is no longer here."""
+    for pixels in SIZES.values():
+        (settings.data_dir / "thumbnails" / sha256[:2] / f"{sha256}-{pixels}.jpg").unlink(missing_ok=True)
+
+
 def _make(settings: Settings, sha256: str, pixels: int, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with BlobStore(settings).open(sha256) as file:
