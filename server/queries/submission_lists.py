@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Bundle, Session, aliased, load_only
 
-from server.models import Actor, Fact, Submission, SubmissionSummary
+from server.models import Actor, Attachment, Fact, Submission, SubmissionSummary
 from server.queries.odata_filter import FilterField
 from server.queries.scope import Scope
 
@@ -85,6 +85,11 @@ def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
+def only(wanted: Wanted, root_fact_id: int) -> Wanted:
+    """The same list with nothing but the submission of this key in it."""
+    return replace(wanted, condition=and_(SubmissionSummary.root_fact_id == root_fact_id, *conditions(wanted)))
+
+
 def count(session: Session, wanted: Wanted) -> int:
     """How many there are."""
     return session.scalar(select(func.count()).select_from(SubmissionSummary).where(*conditions(wanted))) or 0
@@ -118,6 +123,20 @@ def place_of(session: Session, wanted: Wanted, root_instance_id: str) -> int | N
             SubmissionSummary.is_draft.is_(wanted.is_draft), SubmissionSummary.root_instance_id == root_instance_id,
         )
     )
+
+
+def files_named(session: Session, wanted: Wanted, name: str) -> Iterator[tuple[str, str]]:
+    """(instanceID, SHA-256) of the file of that name of each submission that has one, in order of arrival."""
+    rows = session.execute(
+        select(SubmissionSummary.root_instance_id, Attachment.blob_sha256)
+        .join(Attachment, Attachment.submission_fact_id.in_([SubmissionSummary.current_fact_id, SubmissionSummary.root_fact_id]))
+        .where(*conditions(wanted), Attachment.name == name)
+        .order_by(SubmissionSummary.root_fact_id, Attachment.fact_id)
+    )
+    newest: dict[str, str] = {}
+    for instance_id, sha256 in rows:
+        newest[instance_id] = sha256
+    yield from newest.items()
 
 
 def newest_first(session: Session, wanted: Wanted, before: int | None = None, *, xml: bool = True) -> Iterator[Listed]:

@@ -110,12 +110,14 @@ class FormUploadQuery(Query):
 
     ignoreWarnings = fields.Boolean()
     publish = fields.Boolean()
+    strict = fields.Boolean(metadata={"description": "refuse a form without meta, as ODK Central does"})
 
 
 class DraftUploadQuery(Query):
     """What to do with an uploaded draft."""
 
     ignoreWarnings = fields.Boolean()
+    strict = fields.Boolean(metadata={"description": "refuse a form without meta, as ODK Central does"})
 
 
 class PublishQuery(Query):

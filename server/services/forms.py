@@ -32,6 +32,8 @@ from server.services.form_findings import refusal
 from server.services.identity import Identity, Verb
 
 STATES = ("open", "closing", "closed")
+# Warnings that never keep a form back: reports on it are told apart by their content (conformance 93).
+_TOLD_ONLY = {"missing-meta"}
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,18 @@ def save_draft(
     fallback_form_id: str | None = None,
     must_be_new: bool = False,
     lenient: bool = False,
+    strict: bool = False,
 ) -> FormVersion:
     """Stores the file as the form's draft, replacing an earlier draft, and commits. Same problems as `publish`.
 
     xml_form_id: the form it must be (a draft of another form is refused as unexpected_value).
     must_be_new: the project must not have a form of that id yet, else uniqueness. lenient: see `convert`; as scripts made
-    for ODK Central expect it, which publishes what other clients than ODK Collect understand.
+    for ODK Central expect it, which publishes what other clients than ODK Collect understand. strict: refuses what ODK
+    Central refuses and is only told here, a form without meta (form_refused).
     """
     converted = convert(data, filename, fallback_form_id or xml_form_id, lenient=lenient)
+    if strict and (refused := [each for each in converted.findings if each.code in _TOLD_ONLY]):
+        raise Problem("form_refused", count=len(refused), findings=[each.as_dict() for each in refused])
     if must_be_new and queries.form(session, project_id, converted.form_id) is not None:
         raise Problem("uniqueness", fields="projectId, xmlFormId", values=f"{project_id}, {converted.form_id}")
     if xml_form_id is not None and converted.form_id != xml_form_id:
