@@ -11,6 +11,7 @@ from server.models.accounts import (
     DigestUse,
     LoginAttempt,
     LoginSession,
+    PublicLink,
     User,
 )
 from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
@@ -68,6 +69,7 @@ __all__ = [
     "PendingFact",
     "Post",
     "Project",
+    "PublicLink",
     "Record",
     "Release",
     "ResumableUpload",

@@ -69,6 +69,19 @@ class AppUser(Model):
     last_seen_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
 
+class PublicLink(Model):
+    """A key with which whoever has it fills one form. once: a client should offer the form a single time to each visitor."""
+
+    __tablename__ = "public_links"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id"), index=True)
+    once: Mapped[bool] = mapped_column(Boolean, default=False)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    token_sealed: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[int | None] = mapped_column(Integer)
+    revoked_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
 class LoginSession(Model):
     """A log-in. kind: "api" (bearer) or "page" (cookie). Only the SHA-256 of the token is stored."""
 
