@@ -59,7 +59,7 @@ _TEST_ROUTES: tuple[tuple[str, View, tuple[str, ...]], ...] = (
     ("/draft/submission", submissions.submit_draft, ("POST",)),
 )
 # ODK Central asks for X-OpenRosa-Version on these only; form XML and media are plain downloads there.
-_SPOKEN = ("/formList", "/manifest", "/submission")
+_SPOKEN = ("/formList", "/manifest", "/submission", "/integrity")
 
 
 def register(app: Flask) -> None:

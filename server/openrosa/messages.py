@@ -67,8 +67,9 @@ _PROBLEMS_FR = {
 
 
 def language() -> str:
-    """"fr" or "en", as the request prefers."""
-    return request.accept_languages.best_match(LANGUAGES, "en") or "en"
+    """"fr" or "en", as the request prefers; "fr-CM" is French."""
+    wanted = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+    return next((tag for tag in wanted if tag in LANGUAGES), "en")
 
 
 def receipt_text(receipt: Receipt) -> str:

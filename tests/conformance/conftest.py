@@ -20,6 +20,7 @@ from tests.processes import RunningServer
 
 ADMIN = "admin@example.org"
 PASSWORD = "correct horse battery 9"
+HTTPS = {"X-Forwarded-Proto": "https"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,17 @@ def log_in(base_url: str, email: str = ADMIN, password: str = PASSWORD) -> dict[
 def mission(conformance_server: RunningServer) -> Mission:
     """The server, used by its administrator."""
     return Mission(conformance_server.base_url, log_in(conformance_server.base_url))
+
+
+@pytest.fixture(scope="session")
+def behind_proxy(conformance_server: RunningServer) -> Iterator[Mission]:
+    """A second server over the same data that trusts a proxy on this machine: with `HTTPS` as header it is asked over https."""
+    proxied = RunningServer(
+        conformance_server.settings, processes=1, threads=4, worker=False, environ={"FIELDPOST_TRUSTED_PROXY": "127.0.0.1"}
+    )
+    proxied.start()
+    yield Mission(proxied.base_url, log_in(proxied.base_url))
+    proxied.kill()
 
 
 @pytest.fixture
