@@ -8,7 +8,7 @@ import uuid
 import pytest
 from flask.testing import FlaskClient
 
-from forms.xlsform import convert
+from forms.xlsform import Converted, convert
 from server.services import forms
 from tests.cast import Cast
 
@@ -96,7 +96,10 @@ def api(client: FlaskClient, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Api
     The form is converted in this process and without ODK Validate, which saves two seconds a test; publishing as it is
     has tests of its own.
     """
-    monkeypatch.setattr(forms, "convert_in_child", lambda data, name, fallback, validate: convert(data, name, fallback))
+    def convert_here(data: bytes, name: str, fallback: str | None = None, **_options: object) -> Converted:
+        return convert(data, name, fallback)
+
+    monkeypatch.setattr(forms, "convert_in_child", convert_here)
     made = Api(client, cast)
     made.publish()
     return made
