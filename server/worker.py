@@ -23,7 +23,7 @@ from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
 from server.problems import Problem
 from server.queries import merge_facts as queries
-from server.services import folding, heartbeat, purging, resumable, sealing
+from server.services import export_parts, folding, heartbeat, purging, resumable, sealing
 from server.services.blobs import BlobStore
 from server.services.journal import now
 
@@ -31,6 +31,9 @@ from server.services.journal import now
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 AFTER_ERROR = 5.0
 LONGEST_YIELD = 0.25
+# SQLite hands its one writer to whoever asks at the right moment, and who waits asks ten times a second: a worker with a
+# long queue would keep it for minutes. So it stands back for a little longer than that after so many batches.
+BATCHES_IN_A_ROW, STAND_BACK = 8, 0.12
 HOUR, DAY = 3_600.0, 86_400.0
 
 
@@ -49,10 +52,16 @@ def duties(settings: Settings) -> list[Duty]:
     return [
         Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()),
         Duty(sealing.seal, 1.0),
+        Duty(_texts, 1.0),
         Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda session: resumable.expire(session, settings), HOUR),
         Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),
     ]
+
+
+def _texts(session: Session) -> None:
+    """Texts of exports are made when nothing else waits; while reports come in, one stretch a second is enough."""
+    export_parts.fill(session, seconds=0.0 if queries.any_waiting(session, now()) else 0.25)
 
 
 class Worker:
@@ -64,6 +73,8 @@ class Worker:
         self.parent = parent
         self.duties = duties(settings)
         self.pause = SHORTEST_PAUSE
+        self.begun = False
+        self.batches = 0
 
     def run(self) -> None:
         """Works until told to stop, or until the process that started it is gone."""
@@ -81,6 +92,9 @@ class Worker:
     def work(self) -> bool:
         """One round: duties that are due, then one batch. True when there may be more to fold at once."""
         with Session(self.engine) as session:
+            if not self.begun:
+                export_parts.begin(session)
+                self.begun = True
             for duty in self.duties:
                 if time.monotonic() >= duty.due:
                     self._do(session, duty)
@@ -89,10 +103,17 @@ class Worker:
             newest, started = queries.newest(session), time.monotonic()
             session.rollback()
             folded, _failed = folding.fold_batch(session)
-            if self.engine.dialect.name == "sqlite" and queries.newest(session) > newest:
-                # Reports are coming in: SQLite's one writer is theirs for as long as it was ours.
-                self.stop.wait(min(LONGEST_YIELD, time.monotonic() - started))
+            if self.engine.dialect.name == "sqlite":
+                self._make_way(queries.newest(session) > newest, time.monotonic() - started)
             return folded > 0
+
+    def _make_way(self, reports_come: bool, seconds: float) -> None:
+        """Leaves SQLite's one writer to others: while reports come in, for as long as the batch took (seconds)."""
+        self.batches += 1
+        if reports_come:
+            self.stop.wait(min(LONGEST_YIELD, seconds))
+        elif self.batches % BATCHES_IN_A_ROW == 0:
+            self.stop.wait(STAND_BACK)
 
     def _do(self, session: Session, duty: Duty) -> None:
         """One duty. Files that cannot be reached must not keep reports out of the records, so it is put off until next time."""

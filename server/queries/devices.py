@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from server.models import Actor, AppUser, Post
@@ -52,5 +52,16 @@ def device(session: Session, actor_id: int) -> Device | None:
 
 
 def note_seen(session: Session, actor_id: int, instant: dt.datetime) -> None:
-    """Writes when the device called last; the caller commits."""
-    session.execute(update(AppUser).where(AppUser.actor_id == actor_id).values(last_seen_at=instant))
+    """Writes when the device called last; the caller commits. Raises OperationalError at once while SQLite's writer is busy."""
+    statement = update(AppUser).where(AppUser.actor_id == actor_id).values(last_seen_at=instant)
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        session.execute(statement)
+        return
+    patience = int(connection.scalar(text("PRAGMA busy_timeout")) or 0)
+    connection.execute(text("PRAGMA busy_timeout = 20"))
+    try:
+        session.execute(statement)
+    finally:
+        # On this very connection, before the pool gives it to somebody who has to wait.
+        connection.execute(text(f"PRAGMA busy_timeout = {patience}"))

@@ -16,7 +16,8 @@ EVERY = dt.timedelta(minutes=5)
 
 
 def note(session: Session, app_user: AppUser) -> None:
-    """Writes last_seen_at at most every five minutes, and commits. A busy or full database never refuses the device."""
+    """Writes last_seen_at at most every five minutes, and commits. A busy or full database never refuses the device
+    and never lets it wait: the next call writes it."""
     instant = now()
     if app_user.last_seen_at is not None and instant - app_user.last_seen_at < EVERY:
         return
