@@ -86,9 +86,12 @@ def create(project_id: int, token: str | None = None) -> Response:
 
 @_tus
 def status(project_id: int, upload_id: str, token: str | None = None) -> Response:
-    """How far the upload is."""
+    """How far the upload is; one that is whole but was not attached, because the server was killed, is attached now."""
     row = resumable.find(db.session(), identity(), project_id, upload_id)
-    answer = _progress(Response(status=200), row, resumable.offset(settings(), row))
+    come = resumable.offset(settings(), row)
+    if come == row.length:
+        resumable.finish(db.session(), settings(), identity(), row)
+    answer = _progress(Response(status=200), row, come)
     answer.headers["Upload-Length"] = str(row.length)
     pairs = (("filename", row.name), ("filetype", row.content_type))
     answer.headers["Upload-Metadata"] = ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in pairs)

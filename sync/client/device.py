@@ -25,7 +25,7 @@ from forms.nodes import Lists
 from forms.submission import derived_instance_id, parse_submission
 from sync.client import documents, files, lock
 from sync.client.documents import ListedFile, ListedForm
-from sync.client.http import Connection
+from sync.client.http import CONNECT_SECONDS, READ_SECONDS, Connection
 from sync.client.problems import DeviceProblem, ServerAway, UnknownForm
 from sync.client.sending import FIRST_PAUSE, Report, Sender, Sent
 from sync.client.store import Item, KeptFile, KeptForm, Store
@@ -49,8 +49,12 @@ class Pulled:
 class Device:
     """One device over a folder. One object per thread; `clock` gives seconds since 1970."""
 
-    def __init__(self, folder: Path, server_url: str | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, server_url: str | None = None, *, clock: Callable[[], float] = time.time,
+        timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    ) -> None:
         self.store = Store(folder)
+        self._timeouts = timeouts
         self._clock = clock
         if server_url is not None:
             self.store.put_setting("server_url", server_url.rstrip("/"))
@@ -79,7 +83,7 @@ class Device:
             url = self.store.setting("server_url")
             if url is None:
                 raise DeviceProblem("This device is not enrolled; give it a server URL or the text of its QR code first.")
-            self._connection = Connection(url, self.device_id, self._clock)
+            self._connection = Connection(url, self.device_id, self._clock, self._timeouts)
         return self._connection
 
     def pull(self) -> Pulled:

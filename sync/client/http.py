@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -21,11 +22,27 @@ MAX_ANSWER = 1_000_000
 DEFAULT_ACCEPTED = 10_000_000
 
 
-class Connection:
-    """Talks to one server as one device. `clock` gives seconds since 1970; its time goes out as the Date header."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where reports go: the address, the largest body that the server takes (bytes), and whether it takes files in pieces."""
 
-    def __init__(self, server_url: str, device_id: str, clock: Callable[[], float]) -> None:
+    url: str
+    accepted: int
+    in_pieces: bool
+
+
+class Connection:
+    """Talks to one server as one device. `clock` gives seconds since 1970; its time goes out as the Date header.
+
+    timeouts: seconds to connect, and seconds without a byte, after which the way counts as cut.
+    """
+
+    def __init__(
+        self, server_url: str, device_id: str, clock: Callable[[], float],
+        timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    ) -> None:
         self.server_url = server_url
+        self._timeouts = timeouts
         self._device_id = device_id
         self._clock = clock
         self._session = requests.Session()
@@ -47,8 +64,8 @@ class Connection:
             raise self.failure(response)
         return response
 
-    def announce(self) -> tuple[str, int]:
-        """HEAD before sending: the address to POST to and the largest body that the server takes, in bytes.
+    def announce(self) -> Target:
+        """HEAD before sending: where to POST, how much at once, and whether large files may go in pieces.
 
         Raises ServerRefused, ServerAway. Only 204 means "send"; a new address is believed on the same host only.
         """
@@ -60,18 +77,25 @@ class Connection:
         if moved and urlsplit(urljoin(url, moved)).netloc == urlsplit(url).netloc:
             url = urljoin(url, moved)
         announced = response.headers.get("X-OpenRosa-Accept-Content-Length", "")
-        return url, int(announced) if announced.isascii() and announced.isdigit() else DEFAULT_ACCEPTED
+        accepted = int(announced) if announced.isascii() and announced.isdigit() else DEFAULT_ACCEPTED
+        return Target(url, accepted, "1.0.0" in response.headers.get("Tus-Version", ""))
 
     def post(self, url: str, body: Body) -> requests.Response:
         """Sends one part and returns whatever the server answers. Raises ServerAway when no answer comes."""
         return self._request("POST", url, {"Content-Type": body.content_type}, body)
 
-    def _request(self, method: str, url: str, headers: dict[str, str], body: Body | None = None) -> requests.Response:
+    def call(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> requests.Response:
+        """Any request with a small body; returns whatever the server answers. Raises ServerAway when no answer comes."""
+        return self._request(method, url, headers, body or None)
+
+    def _request(
+        self, method: str, url: str, headers: dict[str, str], body: Body | bytes | None = None
+    ) -> requests.Response:
         date = email.utils.format_datetime(dt.datetime.fromtimestamp(self._clock(), dt.UTC), usegmt=True)
         try:
             response = self._session.request(
                 method, url, headers={**headers, "Date": date}, params={"deviceID": self._device_id}, allow_redirects=False,
-                data=body, timeout=(CONNECT_SECONDS, READ_SECONDS),
+                data=body, timeout=self._timeouts,
             )
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise ServerAway(f"The server at {urlsplit(url).netloc} cannot be reached: {_cause(error)}") from error

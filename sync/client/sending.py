@@ -14,14 +14,17 @@ from random import Random
 import requests
 
 from sync.client import documents
-from sync.client.http import TEMPORARY, Connection, retry_after
+from sync.client.http import TEMPORARY, Connection, Target, retry_after
 from sync.client.multipart import Body, Part
+from sync.client.pieces import Carrier, FileRefused, Pace, ReportGone
 from sync.client.problems import ServerAway
 from sync.client.store import DELIVERED, HELD, REFUSED, Item, Store
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
 # ODK Collect's limit of files in one POST.
 MAX_FILES = 100
+# A report of so many bytes with all its files goes in one POST; of a larger one, files over SMALL_FILE follow in pieces.
+SMALL_REPORT, SMALL_FILE = 65_536, 16_384
 # What headers and boundaries of a part cost beside its bytes, generously.
 OVERHEAD = 1_000
 
@@ -56,7 +59,10 @@ class Sender:
         self._failures = 0
         self._asked: float | None = None
         self._trouble = ""
-        self._target: tuple[str, int] | None = None
+        self._target: Target | None = None
+        self._pace = Pace()
+        # What the server said to reports whose files are still under way.
+        self._said: dict[int, str] = {}
 
     def run(self, patience: float = 0.0, settled: Report | None = None) -> Sent:
         """Sends until nothing waits, or nothing can be tried within `patience` seconds.
@@ -80,14 +86,18 @@ class Sender:
 
     def _try(self, item: Item, settled: Report | None) -> bool:
         """One attempt at one report; False when the server or the way to it failed, so that others would fail too."""
+        arrived = self._pace.arrived
         try:
             self._send(item)
         except ServerAway as trouble:
+            # A cut after some pieces is no reason to wait longer than after the first one.
+            on_the_way = self._pace.arrived > arrived
             self._trouble = str(trouble)
             self._target = None
-            self._failures += 1
+            self._failures = 1 if on_the_way else self._failures + 1
             self._asked = trouble.retry_after
-            self._store.put_off(item.id, self._clock() + self._pause(item.attempts, trouble.retry_after), str(trouble), None)
+            pause = self._pause(0 if on_the_way else item.attempts, trouble.retry_after)
+            self._store.put_off(item.id, self._clock() + pause, str(trouble), None)
             return False
         self._failures, self._trouble = 0, ""
         done = self._store.item(item.id)
@@ -118,13 +128,45 @@ class Sender:
             return
         if self._target is None:
             self._target = self._connection.announce()
-        url, accepted = self._target
-        batches = list(split(len(item.xml), parts, accepted))
+        small, large = self._sorted(len(item.xml), parts, self._target)
+        if (small or not item.xml_sent or not large) and not self._post(item, small, self._target, more=bool(large)):
+            return
+        if large:
+            self._carry(item, large)
+
+    def _sorted(self, xml_size: int, parts: Sequence[Part], target: Target) -> tuple[list[Part], list[Part]]:
+        """What goes with the report, and what goes in pieces after it: large files, where the server takes pieces."""
+        if not target.in_pieces or xml_size + sum(part.size for part in parts) <= SMALL_REPORT:
+            return list(parts), []
+        return [part for part in parts if part.size <= SMALL_FILE], [part for part in parts if part.size > SMALL_FILE]
+
+    def _post(self, item: Item, parts: Sequence[Part], target: Target, more: bool) -> bool:
+        """Posts the report with these files, in as many bodies as it takes; True when the server has them all."""
+        batches = list(split(len(item.xml), parts, target.accepted))
         for number, batch in enumerate(batches, start=1):
-            last = number == len(batches)
-            response = self._connection.post(url, Body(item.xml, batch, incomplete=not last))
+            last = number == len(batches) and not more
+            response = self._connection.post(target.url, Body(item.xml, batch, incomplete=not last))
             if not self._taken(item, batch, response, last):
+                return False
+        return True
+
+    def _carry(self, item: Item, parts: Sequence[Part]) -> None:
+        """Carries the large files and settles the report as its POST was answered. Raises ServerAway, ServerRefused."""
+        carrier = Carrier(self._store, self._connection, self._clock, self._pace)
+        for part in parts:
+            try:
+                carrier.carry(item, part)
+            except FileRefused as refusal:
+                self._store.settle(item.id, REFUSED, refusal.status, None, f"{part.name}: {refusal}", self._clock())
                 return
+            except ReportGone:
+                self._store.send_anew(item.id)
+                raise
+            self._store.part_sent(item.id, [part.name])
+        done = self._store.item(item.id) or item
+        status = done.http_status or 201
+        state = HELD if status == 202 else DELIVERED
+        self._store.settle(item.id, state, status, None, self._said.pop(item.id, ""), self._clock())
 
     def _taken(self, item: Item, batch: Sequence[Part], response: requests.Response, last: bool) -> bool:
         """Writes down what the server answered; True when the next part may go. Raises ServerAway."""
@@ -135,7 +177,8 @@ class Sender:
                 state = DELIVERED if status == 201 else HELD
                 self._store.settle(item.id, state, status, receipt, said, self._clock())
             else:
-                self._store.part_sent(item.id, [part.name for part in batch])
+                self._said[item.id] = said
+                self._store.part_sent(item.id, [part.name for part in batch], status, receipt)
             return True
         if 400 <= status < 500 and status not in TEMPORARY:
             self._store.settle(item.id, REFUSED, status, receipt, said or f"HTTP {status} {response.reason}", self._clock())

@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_state ON outbox (state, id);
 CREATE TABLE IF NOT EXISTS outbox_files (
     item_id INTEGER NOT NULL REFERENCES outbox ON DELETE CASCADE, name TEXT NOT NULL, sha256 TEXT NOT NULL,
-    size INTEGER NOT NULL, content_type TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (item_id, name));
+    size INTEGER NOT NULL, content_type TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
+    upload TEXT, PRIMARY KEY (item_id, name));
 """
 
 
@@ -89,6 +90,9 @@ class Store:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.executescript(_SCHEMA)
+        if "upload" not in {row[1] for row in self._db.execute("PRAGMA table_info(outbox_files)")}:
+            # A device of the first release.
+            self._db.execute("ALTER TABLE outbox_files ADD COLUMN upload TEXT")
 
     def close(self) -> None:
         """Closes the file."""
@@ -185,12 +189,31 @@ class Store:
         rows = self._db.execute("SELECT state, COUNT(*) FROM outbox GROUP BY state")
         return found | {str(state): int(count) for state, count in rows}
 
-    def part_sent(self, item_id: int, names: Sequence[str]) -> None:
-        """Remembers that the server has the report and these files."""
+    def part_sent(self, item_id: int, names: Sequence[str], status: int | None = None, receipt: str | None = None) -> None:
+        """Remembers that the server has the report and these files, and what it answered."""
         with self._transaction():
-            self._db.execute("UPDATE outbox SET xml_sent = 1, attempts = 0, not_before = 0 WHERE id = ?", (item_id,))
+            self._db.execute(
+                "UPDATE outbox SET xml_sent = 1, attempts = 0, not_before = 0, http_status = COALESCE(?, http_status),"
+                " receipt = COALESCE(?, receipt) WHERE id = ?",
+                (status, receipt, item_id),
+            )
             marked = [(item_id, name) for name in names]
             self._db.executemany("UPDATE outbox_files SET sent = 1 WHERE item_id = ? AND name = ?", marked)
+
+    def upload_of(self, item_id: int, name: str) -> str | None:
+        """The address to which a file goes in pieces; empty: begun, but the answer was lost; None: not begun."""
+        row = self._db.execute("SELECT upload FROM outbox_files WHERE item_id = ? AND name = ?", (item_id, name)).fetchone()
+        return None if row is None or row[0] is None else str(row[0])
+
+    def put_upload(self, item_id: int, name: str, address: str) -> None:
+        """Remembers where a file goes in pieces."""
+        self._db.execute("UPDATE outbox_files SET upload = ? WHERE item_id = ? AND name = ?", (address, item_id, name))
+
+    def send_anew(self, item_id: int) -> None:
+        """Forgets what of a report was sent: the server has lost it."""
+        with self._transaction():
+            self._db.execute("UPDATE outbox SET xml_sent = 0 WHERE id = ?", (item_id,))
+            self._db.execute("UPDATE outbox_files SET sent = 0, upload = NULL WHERE item_id = ?", (item_id,))
 
     def settle(self, item_id: int, state: str, status: int, receipt: str | None, message: str, at: float) -> None:
         """Puts a report into its final state."""
@@ -207,7 +230,8 @@ class Store:
     def put_off(self, item_id: int, not_before: float, message: str, status: int | None) -> None:
         """Notes a failed attempt and when the next one may be."""
         self._db.execute(
-            "UPDATE outbox SET attempts = attempts + 1, not_before = ?, message = ?, http_status = ? WHERE id = ?",
+            "UPDATE outbox SET attempts = attempts + 1, not_before = ?, message = ?, http_status = COALESCE(?, http_status)"
+            " WHERE id = ?",
             (not_before, message, status, item_id),
         )
 
