@@ -1,29 +1,29 @@
-"""Submissions as CSV, as a zip of CSVs with photos, and as GeoJSON."""
+"""Submissions as CSV, as a zip of CSVs with photos, and as GeoJSON; of a form and of its draft."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from flask import Response, request
 
 from server.central.bodies import json_body
 from server.central.forms import settings
 from server.central.replies import known_stamp, stream
-from server.central.routes import routes
-from server.central.submissions import LIST, ONE, place
+from server.central.stages import of_reports
 from server.extensions import db
-from server.gate import allow, identity
-from server.models import Form
+from server.gate import identity
 from server.problems import Problem
-from server.queries import submission_lists as lists
-from server.queries.submission_lists import Wanted
+from server.schemas.described import CSV, GEOJSON, ZIP, described
+from server.services import encryption_keys, odata_feed, submission_exports
 from server.services import form_catalogue as catalogue
-from server.services import odata_feed, submission_exports, submissions
+from server.services.blobs import BlobStore
 from server.services.etags import event_stamp
-from server.services.forms import definition_of
+from server.services.export_csv import Shape
 from server.services.identity import Verb
 from server.services.odata_options import flag, parse_options
-from server.services.submission_exports import Shape
-
-GEOJSON = "application/geo+json"
+from server.services.report_reading import Source
+from server.services.submission_exports import Export
+from server.services.submissions import Place
 
 
 def _shape() -> Shape:
@@ -34,86 +34,94 @@ def _shape() -> Shape:
     )
 
 
-def _wanted(project_id: int, form_id: str) -> tuple[Form, Wanted, Response | None, str]:
-    """Form, submissions, 304 if the client's copy is current, and the stamp of a new one."""
-    session, who, here = db.session(), identity(), place(project_id, form_id)
+def _export(here: Place) -> tuple[Export, str]:
+    """What is asked for, and its stamp."""
+    session, who = db.session(), identity()
     options = parse_options({name: text for name, text in request.args.items() if name in {"$filter", "$orderby"}})
     found = odata_feed.wanted(session, who, here, options)
-    tag = event_stamp(f"{lists.fingerprint(session, found)}|{here.form.current_version_id}", request.full_path, who)
-    return here.form, found, known_stamp(tag), tag
+    form = here.form
+    version = catalogue.draft_version(session, form) if here.is_draft else catalogue.published_version(session, form)
+    mark = f"{odata_feed.fingerprint(session, found, options)}|{version.id}|{version.sha256}"
+    source = Source(session, BlobStore(settings()))
+    return Export(source, form, version, found, _shape()), event_stamp(mark, request.full_path, who)
 
 
-@routes.get(f"{LIST}.csv")
-@allow(Verb.EXPORT)
-def download_root_csv(project_id: int, form_id: str) -> Response:
-    """The root table."""
-    session = db.session()
-    form, found, known, tag = _wanted(project_id, form_id)
-    if known is not None:
-        return known
-    shape = _shape()
-    definition = submission_exports.definition_for_export(session, form, catalogue.published_version(session, form), shape)
-    pieces = submission_exports.root_csv(session, form, definition, found, shape)
-    response = stream(pieces, "text/csv; charset=utf-8", f"{form.xml_form_id}.csv")
+def _tagged(response: Response, tag: str) -> Response:
     response.set_etag(tag, weak=True)
     return response
 
 
-@routes.get(f"{LIST}.csv.zip")
-@allow(Verb.EXPORT)
-def download_zip(project_id: int, form_id: str) -> Response:
+@of_reports(".csv", Verb.EXPORT)
+@described(CSV)
+def download_root_csv(here: Place) -> Response:
+    """The root table."""
+    export, tag = _export(here)
+    known = known_stamp(tag)
+    if known is not None:
+        return known
+    pieces = submission_exports.root_csv(export)
+    return _tagged(stream(pieces, "text/csv; charset=utf-8", f"{export.form.xml_form_id}.csv"), tag)
+
+
+@of_reports(".csv.zip", Verb.EXPORT)
+@described(ZIP)
+def download_zip(here: Place) -> Response:
     """All tables, and with attachments=true (the default) all files."""
-    return _zip(project_id, form_id)
+    export, tag = _export(here)
+    return known_stamp(tag) or _zip(export, tag)
 
 
-@routes.post(f"{LIST}.csv.zip")
-@allow(Verb.EXPORT)
-def download_zip_with_keys(project_id: int, form_id: str) -> Response:
-    """The same; passphrases in the body are for encrypted forms, of which this server holds no keys."""
+@of_reports(".csv.zip", Verb.EXPORT, "POST")
+@described(ZIP, body="application/json", optional=True)
+def download_zip_with_keys(here: Place) -> Response:
+    """The same; the body may hold passphrases by key id, which open encrypted submissions for this one answer."""
     keys = json_body()
     if keys is not None and not isinstance(keys, dict):
         raise Problem("unparseable", reason="an object of passphrases was expected.")
-    return _zip(project_id, form_id)
+    export, tag = _export(here)
+    return _zip(_with_keys(export, keys) if keys else export, tag)
 
 
-def _zip(project_id: int, form_id: str) -> Response:
-    session = db.session()
-    form, found, known, tag = _wanted(project_id, form_id)
-    if known is not None and request.method == "GET":
-        return known
-    shape = _shape()
-    definition = submission_exports.definition_for_export(session, form, catalogue.published_version(session, form), shape)
-    pieces = submission_exports.zipped(session, settings(), form, definition, found, shape)
-    response = stream(pieces, "application/zip", f"{form.xml_form_id}.zip")
-    response.set_etag(tag, weak=True)
-    return response
+def _with_keys(export: Export, passphrases: dict[str, object]) -> Export:
+    session, who = db.session(), identity()
+    opened = [
+        encryption_keys.open_key(session, who, encryption_keys.find(session, int(number)), str(text))
+        for number, text in passphrases.items() if number.isascii() and number.isdigit() and text is not None
+    ]
+    return replace(export, source=replace(export.source, keys=tuple(opened)))
 
 
-@routes.get(f"{LIST}.geojson")
-@allow(Verb.EXPORT)
-def download_places(project_id: int, form_id: str) -> Response:
+def _zip(export: Export, tag: str) -> Response:
+    return _tagged(stream(submission_exports.zipped(export), "application/zip", f"{export.form.xml_form_id}.zip"), tag)
+
+
+@of_reports(".geojson", Verb.EXPORT)
+@described(GEOJSON)
+def download_places(here: Place) -> Response:
     """Where the reports were made; `fieldpath` names another question, `limit` cuts the list."""
-    session = db.session()
-    form, found, known, tag = _wanted(project_id, form_id)
+    export, tag = _export(here)
+    known = known_stamp(tag)
     if known is not None:
         return known
-    definition = definition_of(catalogue.published_version(session, form))
     limit = request.args.get("limit", "")
     if limit and not (limit.isascii() and limit.isdigit()):
         raise Problem("unexpected_value", field="limit", value=limit[:50], reason="it must be a whole number from 0.")
-    ids = lists.page_ids(session, found, int(limit[:9]), 0) if limit else None
-    rows = lists.newest_first(session, found) if ids is None else lists.by_ids(session, ids)
-    pieces = submission_exports.geojson(session, definition, rows, request.args.get("fieldpath"))
-    response = stream(pieces, GEOJSON)
-    response.set_etag(tag, weak=True)
-    return response
+    pieces = submission_exports.geojson(export, request.args.get("fieldpath"), int(limit[:9]) if limit else None)
+    return _tagged(stream(pieces, GEOJSON), tag)
 
 
-@routes.get(f"{ONE}.geojson")
-@allow(Verb.SUBMISSION_READ)
-def show_place(project_id: int, form_id: str, instance_id: str) -> Response:
+@of_reports("/<instance_id>.geojson", Verb.SUBMISSION_READ)
+@described(GEOJSON)
+def show_place(here: Place, instance_id: str) -> Response:
     """Where one report was made."""
-    session, here = db.session(), place(project_id, form_id)
-    report = submissions.find(session, identity(), here, instance_id)
-    definition = definition_of(catalogue.published_version(session, here.form))
-    return stream(submission_exports.geojson(session, definition, [report], request.args.get("fieldpath")), GEOJSON)
+    export, _tag = _export(here)
+    return stream(submission_exports.one_place(export, instance_id, request.args.get("fieldpath")), GEOJSON)
+
+
+@of_reports("/<instance_id>/versions/<version_id>.geojson", Verb.SUBMISSION_READ)
+@described(GEOJSON)
+def show_version_place(here: Place, instance_id: str, version_id: str) -> Response:
+    """Where one version of a report says that it was made."""
+    export, _tag = _export(here)
+    pieces = submission_exports.version_place(export, instance_id, version_id, request.args.get("fieldpath"))
+    return stream(pieces, GEOJSON)

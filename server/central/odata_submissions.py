@@ -1,4 +1,4 @@
-"""OData 4.0 over submissions: service document, metadata, the root table and one table per repeat."""
+"""OData 4.0 over submissions: service document, metadata, the root table and one table per repeat; of a form and its draft."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from server.central.forms import FORM, settings
+from server.central.forms import settings
 from server.central.replies import dumps, known_stamp, stream
-from server.central.routes import routes
+from server.central.stages import DRAFTED, PUBLISHED, of_service
 from server.extensions import db
-from server.gate import allow, identity
-from server.models import FormVersion
+from server.gate import identity
+from server.models import Form, FormVersion
 from server.problems import Problem
-from server.queries import submission_lists as lists
+from server.schemas.described import XML, described
 from server.services import devices, odata_feed, odata_metadata
-from server.services import form_catalogue as catalogue
+from server.services.blobs import BlobStore
 from server.services.etags import event_stamp
-from server.services.identity import Verb
+from server.services.export_parts import wording
 from server.services.odata_layout import ROOT
 from server.services.odata_options import parse_options
+from server.services.report_reading import Source
 from server.services.submissions import Place
 
-SERVICE = f"{FORM}.svc"
-DRAFT_SERVICE = f"{FORM}/draft.svc"
 JSON = "application/json; odata.metadata=minimal; charset=utf-8"
 _ROW = re.compile(r"Submissions\('((?:[^']|'')*)'\)(.*)", re.DOTALL)
 _STEP = re.compile(r"/([^/('\"]+)(?:\('([^']*)'\))?")
@@ -58,48 +57,48 @@ def service_url(*parts: str) -> str:
     return f"{base}/v1/" + "/".join(quote(part, safe="") for part in parts) + ".svc"
 
 
-def _url(place: Place) -> str:
-    form = place.form
-    return service_url("projects", str(form.project_id), "forms", form.xml_form_id, *(["draft"] if place.is_draft else []))
+def _url(here: Place) -> str:
+    form = here.form
+    return service_url("projects", str(form.project_id), "forms", form.xml_form_id, *(["draft"] if here.is_draft else []))
 
 
-def _version(project_id: int, form_id: str, draft: bool) -> tuple[Place, FormVersion]:
-    session = db.session()
-    form = catalogue.find(session, identity(), project_id, form_id)
-    version = catalogue.draft_version(session, form) if draft else catalogue.published_version(session, form)
-    return Place(form, draft), version
-
-
-def _service(project_id: int, form_id: str, draft: bool) -> Response:
+@of_service("", PUBLISHED, DRAFTED)
+@described("application/json")
+def show_service(form: Form, version: FormVersion, here: Place) -> Response:
+    """The tables of the form."""
     check_version()
     check_accept("application/json")
-    place, version = _version(project_id, form_id, draft)
-    document = odata_metadata.service_document(_url(place), odata_feed.layout(version).tables)
+    document = odata_metadata.service_document(_url(here), wording(form.xml_form_id, version).layout.tables)
     return odata(Response(dumps(document), content_type=JSON))
 
 
-def _metadata(project_id: int, form_id: str, draft: bool) -> Response:
+@of_service("/$metadata", PUBLISHED, DRAFTED)
+@described(XML)
+def show_metadata(form: Form, version: FormVersion, here: Place) -> Response:
+    """The types of the tables (EDMX)."""
     check_version()
     check_accept("application/xml")
-    place, version = _version(project_id, form_id, draft)
-    document = odata_metadata.form_metadata(place.form.xml_form_id, odata_feed.layout(version))
+    document = odata_metadata.form_metadata(form.xml_form_id, wording(form.xml_form_id, version).layout)
     return odata(Response(document, content_type="application/xml; charset=utf-8"))
 
 
-def _table(project_id: int, form_id: str, path: str, draft: bool) -> Response:
+@of_service("/<path:table>", PUBLISHED, DRAFTED)
+@described("application/json")
+def show_table(form: Form, version: FormVersion, here: Place, table: str) -> Response:
+    """The rows of a table, streamed."""
     check_version()
     check_accept("application/json")
     session, who = db.session(), identity()
-    place, version = _version(project_id, form_id, draft)
     options = parse_options(request.args)
-    table, one, parent = _address(path)
-    found = odata_feed.wanted(session, who, place, options)
-    tag = event_stamp(f"{lists.fingerprint(session, found)}|{version.sha256}", request.full_path, who)
+    found = odata_feed.wanted(session, who, here, options)
+    tag = event_stamp(f"{odata_feed.fingerprint(session, found, options)}|{version.sha256}", request.full_path, who)
     known = known_stamp(tag)
     if known is not None:
-        return known
-    asked = odata_feed.Request(_url(place), table, request.args.to_dict(), options, one, parent)
-    response = stream(odata_feed.feed(session, asked, found, odata_feed.layout(version)), JSON)
+        return odata(known)
+    name, one, parent = _address(table)
+    asked = odata_feed.Request(_url(here), quote(table, safe="/'()"), name, request.args.to_dict(), options, one, parent)
+    source = Source(session, BlobStore(settings()))
+    response = stream(odata_feed.feed(source, asked, found, wording(form.xml_form_id, version)), JSON)
     response.set_etag(tag, weak=True)
     return odata(response)
 
@@ -114,45 +113,3 @@ def _address(path: str) -> tuple[str, str | None, str | None]:
         raise Problem("not_found")
     keys = [key for _name, key in steps[:-1] if key]
     return ".".join([ROOT, *(name for name, _key in steps)]), row.group(1).replace("''", "'"), keys[-1] if keys else None
-
-
-@routes.get(SERVICE)
-@allow(Verb.SUBMISSION_READ)
-def show_service(project_id: int, form_id: str) -> Response:
-    """The tables of the form."""
-    return _service(project_id, form_id, False)
-
-
-@routes.get(f"{SERVICE}/$metadata")
-@allow(Verb.SUBMISSION_READ)
-def show_metadata(project_id: int, form_id: str) -> Response:
-    """The types of the tables (EDMX)."""
-    return _metadata(project_id, form_id, False)
-
-
-@routes.get(f"{SERVICE}/<path:table>")
-@allow(Verb.SUBMISSION_READ)
-def show_table(project_id: int, form_id: str, table: str) -> Response:
-    """The rows of a table, streamed."""
-    return _table(project_id, form_id, table, False)
-
-
-@routes.get(DRAFT_SERVICE)
-@allow(Verb.SUBMISSION_READ)
-def show_draft_service(project_id: int, form_id: str) -> Response:
-    """The tables of the draft."""
-    return _service(project_id, form_id, True)
-
-
-@routes.get(f"{DRAFT_SERVICE}/$metadata")
-@allow(Verb.SUBMISSION_READ)
-def show_draft_metadata(project_id: int, form_id: str) -> Response:
-    """The types of the draft's tables."""
-    return _metadata(project_id, form_id, True)
-
-
-@routes.get(f"{DRAFT_SERVICE}/<path:table>")
-@allow(Verb.SUBMISSION_READ)
-def show_draft_table(project_id: int, form_id: str, table: str) -> Response:
-    """What came on the draft for testing."""
-    return _table(project_id, form_id, table, True)

@@ -68,6 +68,18 @@ def of_reports(suffix: str, verb: Verb, method: str = "GET") -> Callable[[View],
     return add
 
 
+def of_service(suffix: str, *stages: Stage) -> Callable[[View], View]:
+    """GET of `suffix` of the OData service at these stages; the view gets the form, its version and the place of its reports."""
+
+    def add(view: View) -> View:
+        for stage in stages:
+            rule = f"{stage.base}.svc{suffix}"
+            _add(rule, f"{stage.name}_{view.__name__}", _with_service(view, stage), (Verb.SUBMISSION_READ,), "GET")
+        return view
+
+    return add
+
+
 def place(project_id: int, form_id: str, draft: bool = False) -> Place:
     """The form's real submissions, or those of its draft. Raises Problem not_found."""
     return Place(catalogue.find(db.session(), identity(), project_id, form_id), draft)
@@ -91,3 +103,12 @@ def _with_place(view: View, stage: Stage) -> View:
         return view(place(project_id, form_id, stage is DRAFTED), **values)
 
     return at_place
+
+
+def _with_service(view: View, stage: Stage) -> View:
+    @functools.wraps(view)
+    def at_service(project_id: int, form_id: str, **values: Any) -> Response:
+        form, version = stage.find(project_id, form_id)
+        return view(form, version, Place(form, stage is DRAFTED), **values)
+
+    return at_service

@@ -11,7 +11,7 @@ from server.exports.table import Column, Row, batched, plain
 
 # What Excel, LibreOffice and Google Sheets take for the start of a formula, their full-width forms included.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?")
 LATITUDE, LONGITUDE = "latitude", "longitude"
 
 

@@ -15,7 +15,9 @@ from server.models import (
     Entity,
     Event,
     EventTarget,
+    ExportPart,
     Fact,
+    ListStamp,
     Observation,
     PendingFact,
     Post,
@@ -27,7 +29,8 @@ from server.models import (
 
 FOLDED_KINDS = ("submission", "attachment", "event")
 PROJECTIONS = (
-    BlockingKey, CandidatePair, Entity, EventTarget, Observation, Record, Release, ReviewTask, SubmissionSummary,
+    BlockingKey, CandidatePair, Entity, EventTarget, ExportPart, ListStamp, Observation, Record, Release, ReviewTask,
+    SubmissionSummary,
 )  # fmt: skip
 # Any number will do, as long as nothing else in the database takes the same advisory lock.
 _FOLDING_LOCK = 0x46504D52
@@ -58,6 +61,13 @@ def claim(session: Session, limit: int, now: dt.datetime, exclude: Collection[in
 def untried(session: Session, limit: int) -> list[int]:
     """The oldest waiting facts that nobody has tried to fold yet; one small look-up when there is none."""
     return list(session.connection().execute(_UNTRIED, {"most": limit}).scalars())
+
+
+def put_back(session: Session, fact_ids: Collection[int]) -> None:
+    """Puts facts on the queue that are not on it."""
+    waiting = set(session.scalars(select(PendingFact.fact_id)))
+    session.add_all([PendingFact(fact_id=fact_id, attempts=0) for fact_id in fact_ids if fact_id not in waiting])
+    session.flush()
 
 
 def still_waiting(session: Session, fact_ids: Collection[int]) -> list[int]:

@@ -1,46 +1,37 @@
-"""OData answers over submissions: which rows, in pages, streamed. Reads submission after submission, never all at once."""
+"""OData answers over submissions: which rows, in pages, streamed. Reads batch after batch, never all at once."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from lxml import etree
+import orjson
 from sqlalchemy.orm import Session
 
-from forms.xmlsafe import XmlRefused, parse_xml
 from server.models import FormVersion
 from server.problems import Problem
-from server.queries import odata_filter
+from server.queries import list_rows, odata_filter
 from server.queries import submission_lists as lists
-from server.queries.submission_lists import Listed, Wanted
-from server.services import documents
-from server.services.forms import definition_of
+from server.queries.submission_lists import Wanted
+from server.services.answer_tables import Instance
+from server.services.export_parts import StoredTexts, wording
+from server.services.export_rendering import Wording
 from server.services.identity import Identity
 from server.services.journal import now
-from server.services.odata_layout import ROOT, Layout, layout_of
+from server.services.odata_layout import ROOT, Layout
 from server.services.odata_options import Options, select_columns, skip_token
-from server.services.odata_rows import Reading, rows
+from server.services.odata_rows import Reading
+from server.services.report_reading import Encrypted, Source
 from server.services.submissions import Place
-from server.services.times import stamp
 
-_layouts: dict[tuple[int, str], Layout] = {}
-_MAX_LAYOUTS = 64
-PIECE = 60_000
+PIECE = 100_000
 
 
-def layout(version: FormVersion) -> Layout:
+def layout(xml_form_id: str, version: FormVersion) -> Layout:
     """The tables of a form version; kept per process."""
-    key = (version.id, version.sha256)
-    found = _layouts.get(key)
-    if found is None:
-        if len(_layouts) >= _MAX_LAYOUTS:
-            _layouts.clear()
-        found = _layouts[key] = layout_of(definition_of(version))
-    return found
+    return wording(xml_form_id, version).layout
 
 
 def wanted(session: Session, who: Identity, place: Place, options: Options) -> Wanted:
@@ -54,14 +45,21 @@ def wanted(session: Session, who: Identity, place: Place, options: Options) -> W
     return replace(base, condition=condition, order=order)
 
 
+def fingerprint(session: Session, found: Wanted, options: Options) -> str:
+    """A text that changes when anything in the list changes, found without reading the list where that is possible."""
+    stamp = None if options.filter and "now(" in options.filter else list_rows.list_stamp(session, found)
+    return stamp or lists.fingerprint(session, found)
+
+
 @dataclass(frozen=True)
 class Request:
-    """One request for a table. service: absolute URL up to ".svc"; query: the query as sent; one: only this submission.
+    """One request for a table. service: absolute URL up to ".svc"; path: what follows it; query: the query as sent.
 
-    parent: only the rows below this row of the repeat around the table.
+    one: only this submission; parent: only the rows below this row of the repeat around the table.
     """
 
     service: str
+    path: str
     table: str
     query: Mapping[str, str]
     options: Options
@@ -69,56 +67,115 @@ class Request:
     parent: str | None = None
 
 
-def feed(session: Session, asked: Request, found: Wanted, tables: Layout) -> Iterator[str]:
+def feed(source: Source, asked: Request, found: Wanted, words: Wording) -> Iterator[bytes]:
     """The JSON of a table, piece by piece. Raises Problem not_found before the first piece for an unknown table or row."""
-    if asked.table not in tables.tables:
+    if asked.table not in words.layout.tables:
         raise Problem("not_found")
-    single = None
+    _check_selected(asked, words.layout)
+    session = source.session
     if asked.one is not None:
-        single = lists.one(session, found, asked.one)
-        if single is None:
+        place = lists.place_of(session, found, asked.one)
+        batches = list(list_rows.by_ids(session, [place], _columns(session).where(*lists.conditions(found)))) if place else []
+        if not any(batches):
             raise Problem("not_found")
-    source = iter([single]) if single is not None else _source(session, asked, found)
-    return _json(_Page(asked, source, tables), session, found)
+        return _json(_Page(asked, source, iter(batches), found, words), session, found)
+    return _json(_Page(asked, source, _batches(session, asked, found), found, words), session, found)
 
 
-def _source(session: Session, asked: Request, found: Wanted) -> Iterator[Listed]:
-    options = asked.options
+def _check_selected(asked: Request, tables: Layout) -> None:
+    """Raises Problem no_property (400.23) for a $select of what the table does not have."""
+    known = {"__id", "__system", *(f"__system/{name}" for name in SYSTEM)} if asked.table == ROOT else {"__id"}
+    nodes = {child.name: child for child in tables.node(asked.table).children}
+    for path in asked.options.select:
+        if path in known or (asked.table != ROOT and path.startswith(f"__{ROOT}") and path.endswith("-id")):
+            continue
+        steps, here = path.split("/"), nodes
+        for step in steps:
+            node = here.get(step)
+            if node is None:
+                raise Problem("no_property", property=path)
+            if node.kind == "repeat" and step is not steps[-1]:
+                raise Problem("select_refused", property=path)
+            here = {child.name: child for child in node.children}
+
+
+def _columns(session: Session) -> Any:
+    return list_rows.export_columns(session.get_bind().dialect.name)
+
+
+def _batches(session: Session, asked: Request, found: Wanted) -> Iterator[list_rows.Batch]:
+    options, columns = asked.options, _columns(session)
     resume = options.token.get("instanceId")
+    # One row more than the page holds tells whether there is a next one.
+    limit = None if options.top is None or asked.table != ROOT else options.top + 1
     if resume is not None:
         place = lists.place_of(session, found, resume)
         if place is None:
             raise Problem("unexpected_value", field="$skiptoken", value=resume[:50], reason="that submission is not there.")
         # A repeat's page may have ended inside a submission: it is read once more and its first rows are passed over.
-        return lists.newest_first(session, found, place if asked.table == ROOT else place + 1)
+        return list_rows.newest_first(session, found, columns, place if asked.table == ROOT else place + 1, limit)
     if options.top == 0 and asked.table == ROOT:
         return iter(())
     if asked.table == ROOT and (found.order or options.skip):
-        limit = None if options.top is None else options.top + 1
-        return lists.by_ids(session, lists.page_ids(session, found, limit, options.skip))
+        return list_rows.by_ids(session, lists.page_ids(session, found, limit, options.skip), columns)
     if found.order:
-        return lists.by_ids(session, lists.page_ids(session, found, None, 0))
-    return lists.newest_first(session, found)
+        return list_rows.by_ids(session, lists.page_ids(session, found, None, 0), columns)
+    return list_rows.newest_first(session, found, columns, None, limit)
 
 
 class _Page:
     """Walks over rows and keeps what the end of the answer needs: whether there are more, after which, how many in all."""
 
-    def __init__(self, asked: Request, source: Iterator[Listed], tables: Layout) -> None:
-        self.asked, self.source = asked, source
-        self.reading = Reading(tables, asked.options.wkt, asked.options.expand)
+    def __init__(
+        self, asked: Request, source: Source, batches: Iterator[list_rows.Batch], found: Wanted, words: Wording
+    ) -> None:
+        self.asked, self.source, self.batches, self.found, self.words = asked, source, batches, found, words
         self.more = False
         self.last: dict[str, str] = {}
         self.total = 0
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of the page; with $count on a repeat it reads on to the end, but yields no more."""
-        asked, top = self.asked, self.asked.options.top
-        to_pass = 0 if asked.table == ROOT else asked.options.skip
-        after = asked.options.token.get("repeatId") if asked.table != ROOT else None
-        counting = asked.options.count and asked.table != ROOT
-        given = 0
-        for instance_id, row in self._all():
+    def rows(self) -> Iterator[bytes]:
+        """The rows of the page as JSON."""
+        options = self.asked.options
+        if self.asked.table != ROOT:
+            return self._repeat_rows()
+        plain = not (options.wkt or options.expand or options.select)
+        return self._cut(self._stored_rows() if plain else self._root_rows())
+
+    def _cut(self, rows: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
+        top = self.asked.options.top
+        if self.asked.one is not None and self.asked.options.skip:
+            next(rows, None)
+        for given, (instance_id, row) in enumerate(rows):
+            self.total += 1
+            if top is not None and given >= top:
+                self.more = True
+                return
+            self.last = {"instanceId": instance_id}
+            yield row
+
+    def _stored_rows(self) -> Iterator[tuple[str, bytes]]:
+        """Root rows as they are by default: the answers are mostly stored as text, only what is around them is made."""
+        stored = StoredTexts(self.source, self.found, self.words, "odata")
+        for batch in self.batches:
+            texts, secrets = stored.of(batch)
+            for row, text in zip(batch, texts, strict=True):
+                head = orjson.dumps({"__id": row.root_instance_id, "__system": system(row, secrets)})
+                yield row.root_instance_id, b"%s,%s}" % (head[:-1], text.encode()) if text else head
+
+    def _root_rows(self) -> Iterator[tuple[str, bytes]]:
+        reading = self._reading()
+        for row, answers, secrets in self._answers(reading):
+            instance_id = row.root_instance_id
+            shown = next(reading.rows(ROOT, answers, instance_id))
+            whole = select_columns({"__system": system(row, secrets), **shown}, self.asked.options.select)
+            yield instance_id, orjson.dumps(whole)
+
+    def _repeat_rows(self) -> Iterator[bytes]:
+        """With $count it reads on to the end, but yields no more."""
+        asked, options, reading = self.asked, self.asked.options, self._reading()
+        to_pass, after, given = options.skip, options.token.get("repeatId"), 0
+        for instance_id, row in self._all_repeats(reading):
             self.total += 1
             if after is not None:
                 after = None if row["__id"] == after else after
@@ -126,80 +183,74 @@ class _Page:
             if to_pass:
                 to_pass -= 1
                 continue
-            if top is not None and given >= top:
+            if options.top is not None and given >= options.top:
                 self.more = True
-                if counting:
+                if options.count:
                     continue
                 return
             given += 1
-            self.last = {"instanceId": instance_id}
-            if asked.table != ROOT:
-                self.last["repeatId"] = row["__id"]
-            yield select_columns(row, asked.options.select)
+            self.last = {"instanceId": instance_id, "repeatId": row["__id"]}
+            yield orjson.dumps(select_columns(row, asked.options.select))
 
-    def _all(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        asked = self.asked
-        for listed in self.source:
-            instance_id = listed.summary.root_instance_id
-            element = answers_of(listed)
-            for row in rows(self.reading, asked.table, element, instance_id):
-                if asked.parent is not None and asked.parent not in _parents(row):
-                    continue
-                whole = {"__id": instance_id, "__system": system(listed), **row} if asked.table == ROOT else row
-                yield instance_id, whole
+    def _all_repeats(self, reading: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
+        parent = self.asked.parent
+        for row, answers, _secrets in self._answers(reading):
+            for each in reading.rows(self.asked.table, answers, row.root_instance_id):
+                if parent is None or parent in _parents(each):
+                    yield row.root_instance_id, each
+
+    def _reading(self) -> Reading:
+        options = self.asked.options
+        return Reading(self.words.layout, options.wkt, options.expand) if options.wkt or options.expand else self.words.reading
+
+    def _answers(self, reading: Reading) -> Iterator[tuple[Any, Instance | None, Mapping[int, Encrypted]]]:
+        for batch in self.batches:
+            plain = self.source.answers(reading.root, [row.current_fact_id for row in batch if not row.encrypted])
+            secrets = self.source.encrypted(reading.root, [row.current_fact_id for row in batch if row.encrypted])
+            for row in batch:
+                yield row, secrets[row.current_fact_id].answers if row.encrypted else next(plain), secrets
 
 
 def _parents(row: Mapping[str, Any]) -> list[Any]:
     return [value for key, value in row.items() if key.startswith(f"__{ROOT}")]
 
 
-def answers_of(listed: Listed) -> etree._Element | None:
-    """The current version's XML, or None when it cannot be read (encrypted or purged)."""
-    if listed.current.encrypted:
-        return None
-    xml = documents.xml_of(listed.current)
-    try:
-        return parse_xml(xml) if xml else None
-    except XmlRefused as error:  # it was accepted once, so the limits have become stricter since
-        raise Problem("internal", reference=listed.summary.receipt) from error
+SYSTEM = (
+    "submissionDate", "updatedAt", "deletedAt", "submitterId", "submitterName", "attachmentsPresent", "attachmentsExpected",
+    "status", "reviewState", "deviceId", "edits", "formVersion",
+)
 
 
-def system(listed: Listed) -> dict[str, Any]:
-    """The `__system` columns of a submission."""
-    summary = listed.summary
-    status = None
-    if listed.current.encrypted:
-        status = "notDecrypted" if summary.files_present >= summary.files_expected else "missingEncryptedFormData"
+def system(row: Any, secrets: Mapping[int, Encrypted]) -> dict[str, Any]:
+    """The `__system` columns (see SYSTEM) of a row of queries.list_rows."""
+    submitter = row.submitter_id
     return {
-        "submissionDate": stamp(summary.received_at), "updatedAt": stamp(summary.updated_at),
-        "deletedAt": stamp(summary.deleted_at),
-        "submitterId": None if summary.submitter_id is None else str(summary.submitter_id),
-        "submitterName": listed.submitter.display_name if listed.submitter else None,
-        "attachmentsPresent": summary.files_present, "attachmentsExpected": summary.files_expected, "status": status,
-        "reviewState": summary.review_state, "deviceId": listed.current.device_id, "edits": summary.edits,
-        "formVersion": summary.form_version,
+        "submissionDate": row.submitted_at, "updatedAt": row.updated_at, "deletedAt": row.deleted_at,
+        "submitterId": None if submitter is None else str(submitter), "submitterName": row.submitter_name,
+        "attachmentsPresent": row.files_present, "attachmentsExpected": row.files_expected,
+        "status": secrets[row.current_fact_id].status if row.encrypted else None, "reviewState": row.review_state,
+        "deviceId": row.device_id, "edits": row.edits, "formVersion": row.form_version,
     }
 
 
-def _json(page: _Page, session: Session, found: Wanted) -> Iterator[str]:
+def _json(page: _Page, session: Session, found: Wanted) -> Iterator[bytes]:
     asked = page.asked
-    pieces = [f'{{"@odata.context":{json.dumps(f"{asked.service}/$metadata#{asked.table}")},"value":[']
-    size, separator = 0, ""
+    pieces: list[bytes] = [b'{"@odata.context":%s,"value":[' % orjson.dumps(f"{asked.service}/$metadata#{asked.table}")]
+    size, first = 0, True
     for row in page.rows():
-        text = separator + json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        separator = ","
-        pieces.append(text)
-        size += len(text)
+        pieces.append(row if first else b"," + row)
+        first = False
+        size += len(row)
         if size > PIECE:
-            yield "".join(pieces)
+            yield b"".join(pieces)
             pieces, size = [], 0
-    pieces.append("]")
+    pieces.append(b"]")
     if page.more and page.last:
-        pieces.append(f',"@odata.nextLink":{json.dumps(_next_link(asked, page.last))}')
+        pieces.append(b',"@odata.nextLink":%s' % orjson.dumps(_next_link(asked, page.last)))
     if asked.options.count:
         count = lists.count(session, found) if asked.table == ROOT and asked.one is None else page.total
-        pieces.append(f',"@odata.count":{count}')
-    yield "".join([*pieces, "}"])
+        pieces.append(b',"@odata.count":%d' % count)
+    yield b"".join([*pieces, b"}"])
 
 
 def _next_link(asked: Request, last: Mapping[str, str]) -> str:
@@ -209,4 +260,5 @@ def _next_link(asked: Request, last: Mapping[str, str]) -> str:
         query["$skip"] = str(asked.options.skip + (asked.options.top or 0))
     else:
         query["$skiptoken"] = skip_token(last)
-    return f"{asked.service}/{asked.table}?{urlencode(query)}"
+    return f"{asked.service}/{asked.path}?{urlencode(query)}"
+

@@ -5,10 +5,8 @@ Pure: made from a form definition, kept per version, knows neither rows nor requ
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from forms.fields import Field, FormDefinition
 from server.services.odata_values import identifier
@@ -20,7 +18,7 @@ ROOT = "Submissions"
 class Node:
     """A group, repeat or question. `tag` is its XML name, `name` its OData name, `path` the form's own path.
 
-    table: for the root and repeats, the table's name, such as "Submissions.people". blank: the row before any answer.
+    table: for the root and repeats, the table's name, such as "Submissions.people".
     """
 
     name: str
@@ -30,26 +28,6 @@ class Node:
     field: Field | None
     children: tuple[Node, ...] = ()
     table: str = ""
-    by_tag: Mapping[str, Node] = dataclasses.field(default_factory=dict)
-
-    def blank(self) -> dict[str, Any]:
-        """A row of this group or repeat in which nothing is answered; repeats inside are not part of it."""
-        frame: dict[str, Any] = {}
-        for child in self.children:
-            if child.kind == "structure":
-                frame[child.name] = child.blank()
-            elif child.kind != "repeat":
-                frame[child.name] = None
-        return frame
-
-    def leaves(self) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """Every question of this table with the names on the way to it; repeats inside are left out."""
-        for child in self.children:
-            if child.kind == "structure":
-                for names, leaf in child.leaves():
-                    yield (child.name, *names), leaf
-            elif child.kind != "repeat":
-                yield (child.name,), child
 
 
 @dataclass(frozen=True)
@@ -86,8 +64,7 @@ def _node(
             children.append(_node(definition, child.path, child.name, child_name, child_kind, child, (*names, child_name)))
         else:
             children.append(Node(child_name, child.name, child.path, child_kind, child))
-    by_tag = {child.tag: child for child in children}
-    return Node(name, tag, path, kind, field, tuple(children), ".".join(names) if kind == "repeat" else "", by_tag)
+    return Node(name, tag, path, kind, field, tuple(children), ".".join(names) if kind == "repeat" else "")
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 GEO_TYPES = frozenset({"geopoint", "geotrace", "geoshape"})
@@ -17,6 +19,7 @@ EDM_TYPES = {
     "dateTime": "Edm.DateTimeOffset",
 }
 _LONE_START = re.compile(r"^[^A-Za-z_]")
+_SHORT_ZONE = re.compile(r"T.*[+-]\d\d$")
 _NO_IDENTIFIER = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -25,19 +28,24 @@ def identifier(name: str) -> str:
     return _NO_IDENTIFIER.sub("_", _LONE_START.sub(lambda found: "_" + found.group(), name))
 
 
-def convert(kind: str, text: str | None, wkt: bool = False) -> Any:
-    """The JSON value of an answer of that XForms type; None for no answer and for text that is no such value."""
-    if text is None or text == "":
-        return None
-    if kind == "int":
-        return _integer(text)
-    if kind == "decimal":
-        return _number(text)
-    if kind == "boolean":
-        return {"true": True, "1": True, "false": False, "0": False}.get(text.strip())
+Converter = Callable[[str], Any]
+
+
+def converter(kind: str, wkt: bool = False) -> Converter:
+    """What turns a (not empty) answer of that XForms type into its JSON value; the value is None for text that is none such."""
     if kind in GEO_TYPES:
-        return well_known_text(kind, text) if wkt else geometry(kind, text)
-    return text
+        return partial(well_known_text if wkt else geometry, kind)
+    return _CONVERTERS.get(kind, str)
+
+
+def _boolean(text: str) -> bool | None:
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.strip())
+
+
+def _moment(text: str) -> str:
+    """Collect may write the zone as +07; most readers want +07:00."""
+    trimmed = text.strip()
+    return f"{trimmed}:00" if _SHORT_ZONE.search(trimmed) else trimmed
 
 
 def geometry(kind: str, text: str) -> dict[str, Any] | None:
@@ -93,6 +101,8 @@ def _coordinates(point: _Point) -> list[float]:
 
 def _integer(text: str) -> int | None:
     number: int | None
+    if "_" in text:  # Python reads 1_000, nobody else does
+        return None
     try:
         number = int(text)
     except ValueError:
@@ -103,8 +113,13 @@ def _integer(text: str) -> int | None:
 
 
 def _number(text: str) -> float | None:
+    if "_" in text:
+        return None
     try:
         number = float(text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+_CONVERTERS: dict[str, Converter] = {"int": _integer, "decimal": _number, "boolean": _boolean, "dateTime": _moment}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,8 @@ from server.models import Attachment, Event, Fact, Submission, SubmissionSummary
 from server.queries import mission
 from server.queries import submissions as versions_of
 from server.queries import summaries as queries
-from server.services.documents import definition_for, parsed
+from server.services import export_parts
+from server.services.documents import definition_for, parsed, parsed_as_sent
 from server.services.quarantine import speaks_of
 from server.services.reading import Said, read
 
@@ -61,6 +62,10 @@ def renew(session: Session, keys: Collection[Key]) -> None:
     surroundings = _Surroundings.of(session, reports, said)
     roots = [report.original.fact_id for report in reports]
     known = queries.summaries_of_roots(session, roots)
+    said_anew = {
+        root for root, report in zip(roots, reports, strict=True)
+        if root not in known or known[root].current_fact_id != report.current.fact_id
+    }
     for stray in queries.stray_summaries(session, [row.fact_id for report in reports for row in report.versions], roots):
         session.delete(stray)
     for report in reports:
@@ -74,6 +79,10 @@ def renew(session: Session, keys: Collection[Key]) -> None:
             for name, value in columns.items():
                 setattr(row, name, value)
     session.flush()
+    export_parts.changed(session, (
+        (report.original.project_id, report.original.xml_form_id, report.original.is_draft, root, root in said_anew)
+        for root, report in zip(roots, reports, strict=True)
+    ))
 
 
 def zone_of(session: Session) -> dt.tzinfo:
@@ -89,7 +98,10 @@ def _read(
     key = (f"{row.project_id} {row.xml_form_id}", row.form_version, row.is_draft)
     if key not in definitions:
         definitions[key] = definition_for(session, row)
-    return read(parsed(row), definitions[key], report.facts[report.original.fact_id].received_at, zone)
+    definition, received = definitions[key], report.facts[report.original.fact_id].received_at
+    said = read(parsed(row), definition, received, zone)
+    # What an encrypted report comes with are its encrypted files, whether it is unlocked or not.
+    return replace(said, files=read(parsed_as_sent(row), definition, received, zone).files) if row.encrypted else said
 
 
 def _load(session: Session, keys: Collection[Key]) -> list[_Report]:
@@ -156,10 +168,17 @@ def _envelope(report: _Report) -> dict[str, Any]:
     return {
         "current_fact_id": current.fact_id, "project_id": original.project_id, "xml_form_id": original.xml_form_id,
         "form_version": current.form_version, "is_draft": original.is_draft, "root_instance_id": original.root_instance_id,
-        "current_instance_id": current.instance_id, "instance_name": current.instance_name, "receipt": original.receipt,
+        "current_instance_id": current.instance_id, "instance_name": _name(current), "receipt": original.receipt,
         "channel": original.channel, "submitter_id": original.submitter_id, "post_id": original.post_id,
         "received_at": report.facts[original.fact_id].received_at, "edits": len(report.versions) - 1,
     }
+
+
+def _name(current: Submission) -> str | None:
+    if not current.encrypted:
+        return current.instance_name
+    read_now = parsed(current)
+    return read_now.instance_name if read_now else None
 
 
 def _content(said: Said, report: _Report) -> dict[str, Any]:

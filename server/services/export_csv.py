@@ -1,0 +1,211 @@
+"""The CSV tables of a form, in ODK Central's columns, and the lines of a submission in them.
+
+Text that a spreadsheet would run as a formula is neutralised; numbers and places are left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from forms.fields import FormDefinition
+from server.exports.csv_file import neutral
+from server.services.answer_tables import Inner, Instance, Table, instances, numbers, tables_of
+from server.services.odata_layout import ROOT, layout_of
+from server.services.odata_values import GEO_TYPES
+
+SYSTEM = (
+    "KEY", "SubmitterID", "SubmitterName", "AttachmentsPresent", "AttachmentsExpected", "Status", "ReviewState", "DeviceID",
+    "Edits", "FormVersion",
+)
+UNSAFE = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
+_PLACE = re.compile(r"[\d.eE+\-\s;,]*")
+_PARTS = ("Latitude", "Longitude", "Altitude", "Accuracy")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the CSV is wanted. group_paths: "site-name" and not "name"; split: a column per choice; deleted_fields: also
+    questions of older versions; files: photos and the like in the zip."""
+
+    group_paths: bool = True
+    split: bool = False
+    deleted_fields: bool = False
+    files: bool = True
+
+    @property
+    def plain(self) -> bool:
+        """Whether the lines (the header aside) are those of the default shape."""
+        return not self.split and not self.deleted_fields
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A question: index of its text, its type, its column names (a place has four) and the choices with a column each."""
+
+    leaf: int
+    kind: str
+    names: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """A table of the export: its file's name, the way to its repeat by number (empty: the root) and its columns."""
+
+    name: str
+    way: tuple[int, ...]
+    inners: tuple[Inner, ...]
+    columns: tuple[_Column, ...]
+
+    @property
+    def header(self) -> list[str]:
+        """The names of all columns."""
+        names = [neutral(name) for column in self.columns for name in column.names]
+        return [*names, "PARENT_KEY", "KEY"] if self.way else ["SubmissionDate", *names, *SYSTEM]
+
+
+class CsvForm:
+    """All tables of a form in one shape. choices: per question's path, choices that get a column beside the form's own."""
+
+    def __init__(
+        self, form_id: str, definition: FormDefinition, shape: Shape, choices: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.definition, self.shape, self.choices = definition, shape, choices or {}
+        layout = layout_of(definition)
+        self.root = tables_of(layout)
+        self.tables: list[CsvTable] = []
+        names = _file_names(form_id, [way[-1].tag if way else "" for way in layout.tables.values()])
+        for (table, way), name in zip(layout.tables.items(), names, strict=True):
+            steps = numbers(self.root, way) if table != ROOT else ()
+            inners = tuple(_inners(self.root, steps))
+            shown = inners[-1].table if inners else self.root
+            self.tables.append(CsvTable(name, steps, inners, tuple(self._columns(shown))))
+        self._writer = _Lines()
+
+    def _columns(self, table: Table) -> Iterator[_Column]:
+        for index, (groups, leaf) in enumerate(table.leaves):
+            way = [*(group.tag for group in groups), leaf.tag]
+            name = "-".join(way) if self.shape.group_paths else way[-1]
+            kind = leaf.field.type if leaf.field else "string"
+            if kind == "geopoint":
+                yield _Column(index, kind, tuple(f"{name}-{part}" for part in _PARTS))
+            elif self.shape.split and leaf.field is not None and leaf.field.select_multiple:
+                own = [choice.value for choice in self.definition.choices_of(leaf.field)]
+                choices = tuple(dict.fromkeys([*own, *self.choices.get(leaf.path, ())]))
+                yield _Column(index, "choices", (name, *(f"{name}/{choice}" for choice in choices)), choices)
+            else:
+                yield _Column(index, kind, (name,))
+
+    def header(self, table: CsvTable) -> str:
+        """The table's first line."""
+        return self._writer.line(table.header)
+
+    def root_cells(self, answers: Instance | None) -> str:
+        """The answers of the root row as CSV without end of line; empty cells for one that cannot be read."""
+        table = self.tables[0]
+        if not table.columns:
+            return ""
+        if answers is None:
+            return "," * (sum(len(column.names) for column in table.columns) - 1)
+        # One empty cell alone would be written as "" in quotes, which reads the same.
+        return self._writer.line(_cells(table, answers.texts))[:-2]
+
+    def repeat_lines(self, table: CsvTable, answers: Instance, instance_id: str) -> str:
+        """The lines of a repeat's table in one submission, ends of lines included."""
+        rows = []
+        for indices, each in instances(self.root, answers, table.way):
+            parent = key = instance_id
+            for inner, index in zip(table.inners, indices, strict=True):
+                parent = key
+                *groups, repeat = inner.way
+                key = "/".join([key, *(group.tag for group in groups), f"{repeat.tag}[{index + 1}]"])
+            rows.append([*_cells(table, each.texts), parent, key])
+        return self._writer.lines(rows) if rows else ""
+
+    def answers_at(self, paths: Container[str], answers: Instance) -> Iterator[tuple[str, str]]:
+        """The answers to these questions, wherever they stand: (path, text)."""
+        for table in self.tables:
+            shown = table.inners[-1].table if table.inners else self.root
+            wanted = [(index, leaf.path) for index, (_groups, leaf) in enumerate(shown.leaves) if leaf.path in paths]
+            for _indices, each in instances(self.root, answers, table.way) if wanted else ():
+                yield from ((path, text) for index, path in wanted if (text := each.texts[index]))
+
+    def root_line(self, row: Any, cells: str, status: str) -> str:
+        """The whole line of the root table. row: as queries.list_rows.export_columns gives it."""
+        system = self._writer.line([
+            row.root_instance_id, row.submitter_id, neutral(row.submitter_name or ""), row.files_present, row.files_expected,
+            status, row.review_state, neutral(row.device_id or ""), row.edits, neutral(row.form_version or ""),
+        ])
+        return f"{row.submitted_at},{cells},{system}" if self.tables[0].columns else f"{row.submitted_at},{system}"
+
+
+@dataclass
+class _Lines:
+    """Writes lines of CSV (RFC 4180)."""
+
+    buffer: io.StringIO = field(default_factory=lambda: io.StringIO(newline=""))
+
+    def __post_init__(self) -> None:
+        self.writer = csv.writer(self.buffer)
+
+    def line(self, cells: Sequence[Any]) -> str:
+        self.writer.writerow(cells)
+        return self._taken()
+
+    def lines(self, rows: Sequence[Sequence[Any]]) -> str:
+        self.writer.writerows(rows)
+        return self._taken()
+
+    def _taken(self) -> str:
+        text = self.buffer.getvalue()
+        self.buffer.seek(0)
+        self.buffer.truncate()
+        return text
+
+
+def _inners(table: Table, way: tuple[int, ...]) -> Iterator[Inner]:
+    for number in way:
+        yield table.inner[number]
+        table = table.inner[number].table
+
+
+def _file_names(form_id: str, repeats: Sequence[str]) -> Iterator[str]:
+    """`form.csv`, `form-repeat.csv`; repeats of one name are numbered from 1, as in ODK Central."""
+    stem = UNSAFE.sub("_", form_id)
+    safe = [UNSAFE.sub("_", tag) for tag in repeats]
+    taken: set[str] = set()
+    for position, tag in enumerate(safe):
+        name = f"{stem}-{tag}.csv" if position else f"{stem}.csv"
+        number = 1
+        while name in taken or (position and number == 1 and safe[1:].count(tag) > 1 and "~" not in name):
+            name, number = f"{stem}-{tag}~{number}.csv", number + 1
+        taken.add(name)
+        yield name
+
+
+def _cells(table: CsvTable, texts: Sequence[str | None]) -> list[str]:
+    cells: list[str] = []
+    for column in table.columns:
+        text = texts[column.leaf] or ""
+        kind = column.kind
+        if kind == "geopoint":
+            cells += [_place(part) for part in [*text.split()[:4], "", "", "", ""][:4]]
+        elif kind == "choices":
+            chosen = set(text.split())
+            cells.append(neutral(text))
+            cells += ["1" if choice in chosen else "0" for choice in column.choices]
+        elif not text:
+            cells.append("")
+        else:
+            cells.append(_place(text) if kind in GEO_TYPES else neutral(text))
+    return cells
+
+
+def _place(text: str) -> str:
+    """Coordinates may begin with a minus and are no formula; anything else in a question for a place is text."""
+    return text if _PLACE.fullmatch(text) else neutral(text)
