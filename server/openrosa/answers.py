@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
+import zlib
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 
 from flask import Response, current_app, request
 
@@ -15,7 +18,8 @@ from server.problems import Problem
 from server.services.blobs import BlobStore
 from server.services.form_media import MediaFile
 
-_GZIP_FROM = 400
+# What a phone downloads as text; pictures and sound are compressed already.
+_TEXT = re.compile(r"\.(csv|xml|geojson|json|txt|html?|svg|kml|gpx)$", re.IGNORECASE)
 _MAX_KEPT = 64
 _gzipped: OrderedDict[str, bytes] = OrderedDict()
 _lock = threading.Lock()
@@ -51,11 +55,9 @@ def document(data: bytes, content_type: str, md5: str | None = None, gzipped: by
     else:
         response.set_etag(md5)
     response.make_conditional(request, accept_ranges=True, complete_length=len(data))
-    if response.status_code == 200 and len(data) > _GZIP_FROM and _takes_gzip():
+    if response.status_code == 200 and data and _takes_gzip():
         response.set_data(gzipped or _compressed(data, md5))
-        response.headers["Content-Encoding"] = "gzip"
-        # The ETag speaks of the decoded bytes, so beside the encoding it can only be a weak one.
-        response.set_etag(response.get_etag()[0] or "", weak=True)
+        _mark_gzipped(response)
     response.headers.add("Vary", "Accept-Encoding")
     return response
 
@@ -66,18 +68,42 @@ def media(file: MediaFile) -> Response:
         compressed = file.content.gzipped if _takes_gzip() else None
         response = document(file.content.data, file.content_type, file.md5, compressed)
     else:
-        store, sha256 = BlobStore(settings()), file.blob_sha256 or ""
-        if not store.exists(sha256):
-            raise Problem("not_found")
-        response = with_headers(Response(store.chunks(sha256), content_type=file.content_type))
-        response.content_length = file.size
-        response.set_etag(file.md5)
-        response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+        response = _stored(file, file.blob_sha256 or "")
     # An uploaded file is never a page of this server, whatever it says it is.
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers.set("Content-Disposition", "attachment", filename=file.name)
     return response
+
+
+def _stored(file: MediaFile, sha256: str) -> Response:
+    """An uploaded file, sent from disk: a range of it, or text compressed on the way."""
+    store = BlobStore(settings())
+    if not store.exists(sha256):
+        raise Problem("not_found")
+    response = with_headers(Response(store.chunks(sha256), content_type=file.content_type))
+    response.content_length = file.size
+    response.set_etag(file.md5)
+    response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+    if _TEXT.search(file.name) or file.content_type.startswith("text/"):
+        if response.status_code == 200 and file.size and _takes_gzip():
+            response.response = _gzipping(store.chunks(sha256))
+            response.headers.pop("Content-Length", None)
+            _mark_gzipped(response)
+        response.headers.add("Vary", "Accept-Encoding")
+    return response
+
+
+def _gzipping(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header and trailer
+    yield from (packed for piece in pieces if (packed := packer.compress(piece)))
+    yield packer.flush()
+
+
+def _mark_gzipped(response: Response) -> None:
+    response.headers["Content-Encoding"] = "gzip"
+    # The ETag speaks of the decoded bytes, so beside the encoding it can only be a weak one.
+    response.set_etag(response.get_etag()[0] or "", weak=True)
 
 
 def _takes_gzip() -> bool:
