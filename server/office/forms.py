@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from server.extensions import db
 from server.gate import allow, identity
-from server.models import Form
+from server.models import Form, FormVersion
 from server.office import labels
 from server.office.layout import back_to
 from server.office.refusals import words
 from server.problems import Problem
+from server.queries import encryption as encryption_queries
 from server.queries import forms as queries
 from server.queries import mission as mission_queries
-from server.services import form_catalogue, form_library, forms, media, mission
+from server.services import encryption_keys, form_catalogue, form_library, forms, media, mission
 from server.services.identity import Verb
 
 KINDS = (".xlsx", ".xls", ".csv", ".md", ".xml")
@@ -165,9 +166,22 @@ def form(xml_form_id: str) -> str:
         duties={duty.post_type for duty in mission_queries.form_duties(session) if duty.xml_form_id == found.xml_form_id},
         types=_types(session),
         shown=shown,
+        **_encryption(session, found, shown),
         title=shown.title if shown else found.xml_form_id,
         labels=labels,
     )
+
+
+def _encryption(session: Session, form: Form, shown: FormVersion | None) -> dict[str, Any]:
+    """The key of the version shown, and the keys that the form could be encrypted with."""
+    key = encryption_queries.key(session, shown.key_id) if shown else None
+    project = queries.project(session, form.project_id)
+    return {
+        "key": key,
+        "key_usable": key is not None and encryption_keys.is_usable(key),
+        "key_of_project": project is not None and project.key_id is not None,
+        "keys": [each for each in encryption_queries.keys(session) if each.managed],
+    }
 
 
 def _types(session: Session) -> dict[str, str]:

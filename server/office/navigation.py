@@ -62,6 +62,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
         lazy_gettext("Mission"),
         (
             Item("forms.index", lazy_gettext("Questionnaires"), "form", (Verb.FORM_PUBLISH, Verb.SUBMISSION_READ)),
+            Item("keys.index", lazy_gettext("Keys"), "key", (Verb.FORM_PUBLISH, Verb.SUBMISSION_REVIEW)),
             Item("devices.index", lazy_gettext("Devices"), "phone", (Verb.DEVICE_MANAGE,)),
             Item("organisation.index", lazy_gettext("Units and posts"), "flag", (Verb.MISSION_MANAGE,)),
             Item("people.index", lazy_gettext("People"), "people", (Verb.USER_MANAGE,)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, current_app, request
 from werkzeug.http import dump_options_header
 
-from server.models import Attachment, Blob
+from server.models import Attachment, Blob, DecryptedFile
 from server.problems import Problem
 from server.services import thumbnails
 from server.services.blobs import BlobStore
@@ -14,7 +14,7 @@ from server.services.blobs import BlobStore
 CAGE = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
 
 
-def send_picture(file: Attachment | None, size: str) -> Response:
+def send_picture(file: Attachment | DecryptedFile | None, size: str) -> Response:
     """The picture at that size ("thumb" or "full"), kept by the browser (never by proxies) as long as its hash stays."""
     if file is None:
         raise Problem("not_found")
@@ -25,7 +25,7 @@ def send_picture(file: Attachment | None, size: str) -> Response:
     return Response(path.read_bytes(), mimetype="image/jpeg", headers=headers)
 
 
-def send_original(file: Attachment | None, blob: Blob | None) -> Response:
+def send_original(file: Attachment | DecryptedFile | None, blob: Blob | None) -> Response:
     """A file that is no picture (sound, film, paper), as a download. Pictures go without EXIF through `send_picture`."""
     if file is None or blob is None:
         raise Problem("not_found")

@@ -10,17 +10,18 @@ from sqlalchemy.orm import Session
 
 from server.extensions import db
 from server.gate import allow, identity
-from server.models import Attachment, Blob, SubmissionSummary
+from server.models import Attachment, Blob, DecryptedFile, SubmissionSummary
 from server.office import labels
 from server.office.layout import back_to, language
 from server.office.photos import send_original, send_picture
 from server.problems import Problem
+from server.queries import encryption, lookups
 from server.queries import inbox as queries
-from server.queries import lookups
 from server.queries import submissions as submission_queries
 from server.services import report_events, report_page, thumbnails
 from server.services.identity import Identity, Verb
 from server.services.report_versions import Version, said_about, versions
+from server.services.sealed import manifest_of
 from sync.registers import load_registers
 
 # Rule C.1: device id and user name of the phone are for administrators and HQ only.
@@ -67,6 +68,7 @@ def report(receipt: str) -> str:
         codes=lookups.code_labels(session, ("sensitivity", "un_class"), language()),
         device=device,
         **_files(shown, reading),
+        **_lock(session, shown),
         **_names(session, summary),
     )
 
@@ -80,12 +82,27 @@ def _title(summary: SubmissionSummary) -> str:
 def _files(shown: Version, reading: report_page.Reading) -> dict[str, object]:
     expected = [answer for answer in report_page.flat(reading) if answer.kind == "file" and answer.text]
     captions = {answer.text: answer.label for answer in expected}
-    photos = [file for file in shown.files.values() if thumbnails.is_photo(file.name, file.content_type)]
+    photos = [file for file in shown.readable_files.values() if thumbnails.is_photo(file.name, file.content_type)]
     return {
         "photos": photos,
         "captions": captions,
-        "others": [file for file in shown.files.values() if file not in photos],
+        "others": [file for file in shown.readable_files.values() if file not in photos],
         "missing": [answer.text for answer in expected if answer.file is None],
+    }
+
+
+def _lock(session: Session, shown: Version) -> dict[str, object]:
+    """How an encrypted version stands: its key, what of it is here, and what unlocking found out."""
+    if not shown.row.encrypted:
+        return {"sealed": False}
+    manifest, opened = manifest_of(shown.row), shown.decryption
+    media = sum(name in shown.files for name in manifest.media_files) if manifest else 0
+    return {
+        "sealed": True,
+        "key": encryption.key_of(session, shown.row),
+        "complete": manifest is not None and manifest.xml_file in shown.files,
+        "unlocked": opened,
+        "still_locked": media - len(shown.clear_files) if opened else 0,
     }
 
 
@@ -160,6 +177,10 @@ def file(receipt: str, name: str) -> Response:
     return send_original(found, blob)
 
 
-def _file_of(chain: Sequence[Version], name: str) -> Attachment | None:
-    """The latest file of that name; files of earlier versions stay reachable."""
-    return next((version.files[name] for version in reversed(chain) if name in version.files), None)
+def _file_of(chain: Sequence[Version], name: str) -> Attachment | DecryptedFile | None:
+    """The latest file of that name, in clear where it is; files of earlier versions stay reachable."""
+    for version in reversed(chain):
+        found: Attachment | DecryptedFile | None = version.clear_files.get(name) or version.files.get(name)
+        if found is not None:
+            return found
+    return None

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from forms.fields import Field, FormDefinition, fill_outputs, outputs, text_in
 from forms.submission import ParsedSubmission, first_value, walk
 from forms.values import Point, read_point
-from server.models import Attachment, SubmissionSummary
+from server.models import Attachment, DecryptedFile, SubmissionSummary
 from server.queries import lookups
 from server.services.documents import definition_for, parsed
 from server.services.report_versions import Version
@@ -35,7 +35,7 @@ class Answer:
     raw: str
     kind: str
     findings: tuple[str, ...] = ()
-    file: Attachment | None = None
+    file: Attachment | DecryptedFile | None = None
     point: Point | None = None
 
 
@@ -72,7 +72,7 @@ def read(session: Session, version: Version, summary: SubmissionSummary | None, 
     definition = definition_for(session, version.row)
     if document is None or definition is None or document.encrypted:
         return Reading((), (), (), (), document is None, bool(document and document.encrypted), definition is None)
-    reader = _Reader(session, document, definition, version.files, language)
+    reader = _Reader(session, document, definition, version.readable_files, language)
     findings = _findings(summary, language) if summary and summary.current_fact_id == version.row.fact_id else {}
     return reader.read(findings, show_device)
 
@@ -94,7 +94,7 @@ class _Reader:
         session: Session,
         document: ParsedSubmission,
         definition: FormDefinition,
-        files: Mapping[str, Attachment],
+        files: Mapping[str, Attachment | DecryptedFile],
         language: str,
     ) -> None:
         self.document, self.definition, self.files, self.language = document, definition, files, language

@@ -39,7 +39,19 @@ function maps(root: ParentNode): void {
   });
 }
 
+async function makeKeys(): Promise<void> {
+  const forms = [...document.querySelectorAll<HTMLFormElement>("form[data-make-key]")];
+  if (!forms.length) return;
+  const { installMaking } = await import("./wrapping");
+  for (const form of forms) installMaking(form);
+}
+
 installKeys(document);
 htmx.onLoad((element) => maps(element as HTMLElement));
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => maps(document));
-else maps(document);
+function started(): void {
+  maps(document);
+  makeKeys().catch((reason: unknown) => console.error("keys cannot be made on this page", reason));
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", started);
+else started();
