@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
+from flask import stream_with_context
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
@@ -31,3 +33,22 @@ if TYPE_CHECKING:
     Model = Base
 else:
     Model = db.Model
+
+Piece = TypeVar("Piece", str, bytes)
+
+
+def streamed(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The body of an answer that reads the database while it is sent; afterwards, or when the client is gone, the connection
+    goes back to the pool.
+
+    Flask-SQLAlchemy closes the session when the view returns. What is read later opens it again, and nobody would close it.
+    """
+    session = db.session()
+
+    def reading() -> Iterator[Piece]:
+        try:
+            yield from pieces
+        finally:
+            session.close()
+
+    return stream_with_context(reading())

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 
+from server.extensions import streamed
 from server.problems import Problem
 from server.services.odata_options import flag
 
@@ -34,7 +35,7 @@ def success() -> Response:
 
 def json_array(rows: Iterable[dict[str, Any]]) -> Response:
     """A JSON array, streamed in pieces, so that a list of any length takes little memory."""
-    return _streamed(stream_with_context(_array(rows)), JSON)
+    return _streamed(streamed(_array(rows)), JSON)
 
 
 def _streamed(pieces: Iterable[bytes] | Iterable[str], content_type: str) -> Response:
@@ -58,7 +59,7 @@ def _array(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 def stream(pieces: Iterable[bytes | str], content_type: str, filename: str | None = None) -> Response:
     """A body made while it is sent; `filename` makes it a download."""
     encoded = (piece.encode() if isinstance(piece, str) else piece for piece in pieces)
-    response = _streamed(stream_with_context(encoded), content_type)
+    response = _streamed(streamed(encoded), content_type)
     if filename:
         response.headers["Content-Disposition"] = disposition(filename)
     return response

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, request, stream_with_context
+from flask import Blueprint, Response, current_app, request
 from sqlalchemy.orm import Session
 
-from server.extensions import db
+from server.extensions import db, streamed
 from server.gate import allow, identity
 from server.services import exports
 from server.services.identity import Verb
@@ -24,7 +24,7 @@ def register(name: str, kind: str) -> Response:
     asked = {key: request.args.get(key, "").lower() == "true" for key in ("bom", "semicolon")}
     wish = exports.Wish(kind, request.args.get("purpose", ""), asked["bom"], ";" if asked["semicolon"] else ",")
     made = exports.whole(_session(), current_app.config["SETTINGS"], identity(), name, wish)
-    answer = Response(stream_with_context(made.chunks), content_type=made.content_type)
+    answer = Response(streamed(made.chunks), content_type=made.content_type)
     answer.headers.set("Content-Disposition", "attachment", filename=made.filename)
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy.orm import Session
 
-from server.extensions import db
+from server.extensions import db, streamed
 from server.gate import allow, identity
 from server.office.layout import language
 from server.queries import records
@@ -81,7 +81,7 @@ def points(name: str) -> Response:
     spoken = registers.words(session, who, rules, language())
     href = url_for("records.show", name=name, record_id="-id-").replace("-id-", "{id}")
     features = registers.points(rules, spoken, rows, href)
-    return Response(stream_with_context(_collection(features)), mimetype="application/geo+json")
+    return Response(streamed(_collection(features)), mimetype="application/geo+json")
 
 
 def _collection(features: Iterator[dict[str, object]]) -> Iterator[str]:

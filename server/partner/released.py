@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
 from flask_babel import get_locale
 from sqlalchemy.orm import Session
 
-from server.extensions import db
+from server.extensions import db, streamed
 from server.gate import allow, identity
 from server.problems import Problem
 from server.queries import partner as queries
@@ -72,7 +72,7 @@ def file(dataset: str, kind: str) -> Response:
         raise Problem("unexpected_value", field="delimiter", value=request.args["delimiter"], reason="comma, semicolon or tab.")
     wish = exports.Wish(kind, request.args.get("purpose", ""), request.args.get("bom", "").lower() == "true", delimiter)
     made = exports.released(_session(), current_app.config["SETTINGS"], identity(), dataset, wish)
-    answer = Response(stream_with_context(made.chunks), mimetype=None, content_type=made.content_type)
+    answer = Response(streamed(made.chunks), mimetype=None, content_type=made.content_type)
     answer.headers.set("Content-Disposition", "attachment", filename=made.filename)
     answer.headers["Cache-Control"] = "private, no-store"
     answer.headers["X-Content-Type-Options"] = "nosniff"
