@@ -20,6 +20,10 @@ from forms.xmlsafe import local_name
 EntityAction = Literal["create", "update", "both", "none"]
 
 _UUID_V4: Final = re.compile(r"(?:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})", re.IGNORECASE)
+_LIST_NAME: Final = re.compile(r"(?!__)(?:[^\W\d]|:)[\w:-]*")
+_PROPERTY_NAME: Final = re.compile(r"(?!__)[^\W\d][\w.-]*")
+_KEPT_NAMES: Final = frozenset({"name", "label"})
+MAX_NAME: Final = 249
 _YES: Final = frozenset({"1", "true"})
 _BRANCH: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -119,6 +123,16 @@ def _operation(
         source_paths=sources,
         fault=fault,
     )
+
+
+def is_list_name(text: str) -> bool:
+    """Whether a list may be called so: an XML name without `.` that does not begin with `__`."""
+    return len(text) <= MAX_NAME and _LIST_NAME.fullmatch(text) is not None
+
+
+def is_property_name(text: str) -> bool:
+    """Whether a property may be called so: an XML name that does not begin with `__` and is not name or label in any case."""
+    return len(text) <= MAX_NAME and _PROPERTY_NAME.fullmatch(text) is not None and text.lower() not in _KEPT_NAMES
 
 
 def entity_uuid(text: str | None) -> str | None:

@@ -24,6 +24,7 @@ CATALOGUE: dict[str, Kind] = {
     for kind in (
         Kind(400.1, "unparseable", "Could not parse the given data: {reason}", "Send it again as the format demands."),
         Kind(400.2, "missing_parameter", "Required parameter {field} missing.", "Send it as well."),
+        Kind(400.3, "missing_parameters", "Required parameters missing. Expected ({expected}), got ({got}).", "Send them as well."),
         Kind(400.5, "unparseable_odata", "The OData filter expression you provided could not be parsed: {reason}", "Look it up in the API guide."),
         Kind(400.7, "missing_multipart_field", "Required multipart POST field {field} missing.", "Send the report again from the app."),
         Kind(400.8, "unexpected_value", "Unexpected {field} value {value}; {reason}", "Mend the value."),
@@ -92,6 +93,7 @@ CATALOGUE: dict[str, Kind] = {
         Kind(429.2, "too_many_passphrases", "Too many wrong passphrases. Wait {seconds} seconds.", "Wait; the key's hint may help."),
         Kind(500.1, "internal", "Something went wrong on the server. It was logged as {reference}.", "Try again; if it stays, give the administrator that reference."),
         Kind(501.1, "not_implemented", "The requested feature {feature} is not supported by this server.", "See the API guide."),
+        Kind(501.2, "forms_mismatch", "The forms named are not exactly the forms of the project.", "Name each form of the project once."),
         Kind(501.5, "odata_field", "The field {field} cannot be used in the query.", "Use a field the API guide names."),
         Kind(503.1, "unwell", "The server is not well: {reason}.", "Ask the administrator to look at /health."),
         Kind(507.1, "disk_full", "The server's disk is full; nothing was stored.", "Keep the report and tell the administrator."),

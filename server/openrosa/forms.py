@@ -106,7 +106,7 @@ def attachment(project_id: int, form_id: str, name: str, token: str | None = Non
 
 
 def integrity(project_id: int, name: str, token: str | None = None) -> Response:
-    """Which of the entities that a device made offline are gone from its list; `id` names them, comma-separated."""
+    """Which of the entities that a device holds are gone from its list; `id` names them, comma-separated, else all."""
     check_project(project_id)
     return _integrity(project_id, name)
 
@@ -133,7 +133,8 @@ def draft_manifest(project_id: int, form_id: str, token: str) -> Response:
 def draft_attachment(project_id: int, form_id: str, name: str, token: str) -> Response:
     """One file of the draft."""
     version = _draft(project_id, form_id, token)
-    return _media(form_media.form_media_file(db.session(), project_id, version.version_id, name, identity_or_none(), request.args.get("md5")))
+    announced = request.args.get("md5")
+    return _media(form_media.form_media_file(db.session(), project_id, version.version_id, name, identity_or_none(), announced))
 
 
 def draft_integrity(project_id: int, form_id: str, name: str, token: str) -> Response:
@@ -195,6 +196,6 @@ def _integrity(project_id: int, name: str) -> Response:
     dataset = forms.dataset(session, project_id, name)
     if dataset is None:
         raise Problem("not_found")
-    asked = [each for part in request.args.getlist("id") for each in part.split(",") if each]
-    found = entity_lists.gone(session, dataset, identity_or_none(), asked)
+    asked = [each.strip().lower() for part in request.args.getlist("id") for each in part.split(",") if each.strip()]
+    found = entity_lists.gone(session, dataset, identity_or_none(), asked or None)
     return document(openrosa.integrity(openrosa.IntegrityEntry(*each) for each in found), openrosa.CONTENT_TYPE)

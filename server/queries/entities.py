@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import datetime as dt
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from server.models import Actor, Dataset, Entity, Form, FormAttachment, FormVersion, Observation, Record
+from server.models import Actor, Dataset, Entity, Form, FormAttachment, FormVersion, Observation, Record, SubmissionSummary
 from server.queries.odata_filter import FilterField
 from server.queries.records import in_scope
 from server.queries.scope import Scope
@@ -59,8 +60,7 @@ def fingerprint(session: Session, wanted: WantedRecords) -> str:
     """A text that changes when anything in the list changes."""
     row = session.execute(
         select(
-            func.count(), func.max(Record.updated_at), func.max(Record.created_at), func.sum(Record.version),
-            func.max(Record.deleted_at), func.count(Record.conflict),
+            func.count(), func.max(Record.updated_at), func.max(Record.created_at), func.sum(Record.digest),
         ).where(*conditions(wanted))
     ).one()
     return "|".join(str(part) for part in row)
@@ -97,33 +97,61 @@ def one(session: Session, wanted: WantedRecords, record_id: str) -> tuple[Record
     return None if row is None else (row[0], row[1])
 
 
-def known_entities(session: Session, project_id: int, dataset: str, entity_ids: Sequence[str]) -> set[str]:
-    """Which of these entity ids the list has, merged away and deleted ones too."""
-    found: set[str] = set()
+def known_entities(session: Session, project_id: int, dataset: str, entity_ids: Sequence[str]) -> dict[str, bool]:
+    """Which of these entity ids the list has, merged away ones too, and whether they are deleted."""
+    found: dict[str, bool] = {}
     for start in range(0, len(entity_ids), BATCH):
         part = entity_ids[start : start + BATCH]
-        found |= set(session.scalars(
-            select(Entity.id).where(Entity.project_id == project_id, Entity.dataset == dataset, Entity.id.in_(part))
-        ))
+        rows = session.execute(
+            select(Entity.id, Entity.deleted_at)
+            .where(Entity.project_id == project_id, Entity.dataset == dataset, Entity.id.in_(part))
+        )
+        found |= {entity_id: deleted_at is not None for entity_id, deleted_at in rows}
     return found
 
 
-def applied(session: Session, project_id: int, dataset: str, record_id: str) -> Sequence[tuple[Observation, Actor | None]]:
-    """What was applied to the entities of a record, in the order received, with who sent it."""
-    rows = session.execute(
-        select(Observation, Actor)
-        .join(
-            Entity,
-            (Entity.id == Observation.entity_id) & (Entity.project_id == Observation.project_id)
-            & (Entity.dataset == Observation.dataset),
-        )
-        .outerjoin(Actor, Actor.id == Observation.actor_id)
-        .where(
-            Entity.project_id == project_id, Entity.dataset == dataset, Entity.record_id == record_id,
-            Observation.state == "applied",
-        ).order_by(Observation.hlc, Observation.id)
-    )
-    return [(row[0], row[1]) for row in rows]
+def editors(session: Session, found: Sequence[Record]) -> dict[int, Actor]:
+    """Who made the newest versions of these records."""
+    wanted = {(record.current or {}).get("creator_id") or record.creator_id for record in found}
+    rows = session.scalars(select(Actor).where(Actor.id.in_([each for each in wanted if each])))
+    return {actor.id: actor for actor in rows}
+
+
+def all_editors(session: Session, wanted: WantedRecords) -> dict[int, Actor]:
+    """Whoever made the newest version of one of these records."""
+    found: dict[int, Actor] = {}
+    made = select(Record.current["creator_id"].as_integer()).where(*conditions(wanted)).distinct()
+    for part in batches([each for each in session.scalars(made) if each]):
+        found |= {actor.id: actor for actor in session.scalars(select(Actor).where(Actor.id.in_(part)))}
+    return found
+
+
+def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The ids in pieces that fit one statement."""
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+def creators(session: Session, wanted: WantedRecords) -> Sequence[Actor]:
+    """Everybody who made one of these records, by name."""
+    made = select(Record.creator_id).where(*conditions(wanted)).distinct()
+    return session.scalars(select(Actor).where(Actor.id.in_(made)).order_by(Actor.display_name, Actor.id)).all()
+
+
+def last_change(session: Session, wanted: WantedRecords) -> dt.datetime | None:
+    """When a record of the list was made, changed or deleted last."""
+    row = session.execute(
+        select(func.max(Record.created_at), func.max(Record.updated_at), func.max(Record.deleted_at)).where(*conditions(wanted))
+    ).one()
+    return max((each for each in row if each is not None), default=None)
+
+
+def filled(session: Session, wanted: WantedRecords, name: str) -> tuple[int, list[tuple[str, str]]]:
+    """How many records have a value of a property, and (id, label) of the first three."""
+    where = (*conditions(wanted), func.coalesce(Record.data[name].as_string(), "") != "")
+    number = session.scalar(select(func.count()).select_from(Record).where(*where)) or 0
+    rows = session.execute(select(Record.id, Record.label).where(*where).order_by(Record.created_at).limit(3))
+    return number, [(row[0], row[1]) for row in rows]
 
 
 def counts(session: Session, scope: Scope, project_id: int) -> dict[str, tuple[int, Any, int]]:
@@ -135,10 +163,11 @@ def counts(session: Session, scope: Scope, project_id: int) -> dict[str, tuple[i
     return {name: (number, last, conflicts) for name, number, last, conflicts in rows}
 
 
-def linked_forms(session: Session, dataset: Dataset) -> Sequence[tuple[str, str]]:
-    """Ids and titles of forms whose published version is served this list."""
+def linked_forms(session: Session, dataset: Dataset, draft: bool = False) -> Sequence[tuple[str, str]]:
+    """Ids and titles of forms whose published version (draft: whose draft) is served this list."""
+    version = Form.draft_version_id if draft else Form.current_version_id
     rows = session.execute(
-        select(Form.xml_form_id, FormVersion.title).join(FormVersion, FormVersion.id == Form.current_version_id)
+        select(Form.xml_form_id, FormVersion.title).join(FormVersion, FormVersion.id == version)
         .join(FormAttachment, FormAttachment.form_version_id == FormVersion.id)
         .where(Form.project_id == dataset.project_id, Form.deleted_at.is_(None), FormAttachment.dataset_name == dataset.name)
         .order_by(Form.xml_form_id)
@@ -146,10 +175,27 @@ def linked_forms(session: Session, dataset: Dataset) -> Sequence[tuple[str, str]
     return [(row[0], row[1]) for row in rows]
 
 
-def titles(session: Session, project_id: int, form_ids: Sequence[str]) -> dict[str, str]:
-    """Titles of published forms by form id."""
+def source_forms(session: Session, project_id: int, draft: bool) -> Sequence[tuple[str, str, FormVersion]]:
+    """Id, title and version of every form of the project whose published version (draft: whose draft) writes entities."""
+    version = Form.draft_version_id if draft else Form.current_version_id
     rows = session.execute(
-        select(Form.xml_form_id, FormVersion.title).join(FormVersion, FormVersion.id == Form.current_version_id)
-        .where(Form.project_id == project_id, Form.deleted_at.is_(None), Form.xml_form_id.in_(form_ids))
+        select(Form.xml_form_id, FormVersion.title, FormVersion).join(FormVersion, FormVersion.id == version)
+        .where(Form.project_id == project_id, Form.deleted_at.is_(None)).order_by(Form.xml_form_id)
     )
-    return {row[0]: row[1] for row in rows}
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def unapproved(session: Session, dataset: Dataset, form_ids: Collection[str]) -> list[int]:
+    """The reports on these forms that nobody approved or rejected and that said nothing of the list yet, by their first fact."""
+    said = select(Observation.fact_id).where(
+        Observation.project_id == dataset.project_id, Observation.dataset == dataset.name
+    )
+    rows = session.scalars(
+        select(SubmissionSummary.root_fact_id).where(
+            SubmissionSummary.project_id == dataset.project_id, SubmissionSummary.xml_form_id.in_(form_ids),
+            SubmissionSummary.is_draft.is_(False), SubmissionSummary.deleted_at.is_(None),
+            func.coalesce(SubmissionSummary.review_state, "").not_in(("approved", "rejected")),
+            SubmissionSummary.root_fact_id.not_in(said),
+        ).order_by(SubmissionSummary.root_fact_id)
+    )
+    return list(rows)

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Area, Entity, Record, Sector, Unit
 
 
-def _visible(project_id: int, dataset: str, sector_id: int | None) -> ColumnElement[bool]:
-    condition = and_(Record.project_id == project_id, Record.dataset == dataset, Record.deleted_at.is_(None))
-    if sector_id is None:
-        return condition
-    return and_(condition, or_(Record.sector_id == sector_id, Record.sector_id.is_(None)))
+@dataclass(frozen=True)
+class Audience:
+    """What limits an actor's copy of a list. sector_id: of this sector or of none; owner_id: with an entity of this
+    actor's making; pairs: (property, value), one of which the record has, or None without such rules."""
+
+    sector_id: int | None = None
+    owner_id: int | None = None
+    pairs: tuple[tuple[str, str], ...] | None = None
 
 
-def stamp(session: Session, project_id: int, dataset: str, sector_id: int | None) -> tuple[Any, ...]:
-    """Changes whenever the visible records may have changed: a record's version grows with each fact applied to it."""
+def _visible(project_id: int, dataset: str, audience: Audience) -> ColumnElement[bool]:
+    found = [Record.project_id == project_id, Record.dataset == dataset, Record.deleted_at.is_(None)]
+    if audience.sector_id is not None:
+        found.append(or_(Record.sector_id == audience.sector_id, Record.sector_id.is_(None)))
+    if audience.owner_id is not None:
+        found.append(
+            select(Entity.id).where(
+                Entity.project_id == Record.project_id, Entity.dataset == Record.dataset, Entity.record_id == Record.id,
+                Entity.creator_id == audience.owner_id,
+            ).exists()
+        )
+    if audience.pairs is not None:
+        found.append(or_(false(), *(Record.data[name].as_string() == value for name, value in audience.pairs)))
+    return and_(*found)
+
+
+def stamp(session: Session, project_id: int, dataset: str, audience: Audience) -> tuple[Any, ...]:
+    """Changes whenever the visible records change: each record's digest stands for all that it holds."""
     row = session.execute(
-        select(
-            func.count(), func.sum(Record.version), func.max(Record.updated_at), func.max(Record.created_at), func.max(Record.id)
-        ).where(_visible(project_id, dataset, sector_id))
+        select(func.count(), func.sum(Record.digest), func.max(Record.updated_at), func.max(Record.id))
+        .where(_visible(project_id, dataset, audience))
     ).one()
     return tuple(row)
 
 
 def rows(
-    session: Session, project_id: int, dataset: str, sector_id: int | None
+    session: Session, project_id: int, dataset: str, audience: Audience
 ) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
     """(id, label, version, data) of the visible records, read in portions, in no particular order."""
     result = session.execute(
-        select(Record.id, Record.label, Record.version, Record.data).where(_visible(project_id, dataset, sector_id))
+        select(Record.id, Record.label, Record.version, Record.data).where(_visible(project_id, dataset, audience))
         .execution_options(yield_per=1_000)
     )
     for row in result:
@@ -55,12 +74,20 @@ def known_entities(session: Session, project_id: int, dataset: str, ids: Collect
     return found
 
 
-def visible_records(session: Session, project_id: int, dataset: str, sector_id: int | None, ids: Collection[str]) -> set[str]:
+def all_entities(session: Session, project_id: int, dataset: str) -> list[str]:
+    """The UUIDs of all entities that the list ever had, merged away and deleted ones too, in the order of making."""
+    return list(session.scalars(
+        select(Entity.id).where(Entity.project_id == project_id, Entity.dataset == dataset)
+        .order_by(Entity.created_hlc, Entity.id)
+    ))
+
+
+def visible_records(session: Session, project_id: int, dataset: str, audience: Audience, ids: Collection[str]) -> set[str]:
     """Which of these record ids are in the list that is served."""
     wanted, found = list(ids), set()
     for start in range(0, len(wanted), 10_000):
         found |= set(session.scalars(
-            select(Record.id).where(_visible(project_id, dataset, sector_id), Record.id.in_(wanted[start : start + 10_000]))
+            select(Record.id).where(_visible(project_id, dataset, audience), Record.id.in_(wanted[start : start + 10_000]))
         ))
     return found
 

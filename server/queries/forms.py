@@ -127,6 +127,13 @@ def dataset(session: Session, project_id: int, name: str) -> Dataset | None:
     )
 
 
+def deleted_dataset(session: Session, project_id: int, name: str) -> Dataset | None:
+    """The entity list of that name that was deleted; the name is its own for ever."""
+    return session.scalar(
+        select(Dataset).where(Dataset.project_id == project_id, Dataset.name == name, Dataset.deleted_at.is_not(None))
+    )
+
+
 def datasets(session: Session, project_id: int) -> Sequence[Dataset]:
     """All entity lists of a project by name."""
     return session.scalars(

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from typing import Any
 
-from server.schemas.base import Answer, Request, Stamp
+from marshmallow import fields, post_dump, validate
+
+from server.schemas.base import Answer, Query, Request, Stamp
+
+
+class AccessRule(Request):
+    """An entity is served to an actor whose property has the value of the entity's property."""
+
+    datasetProperty = fields.String(required=True)
+    actorProperty = fields.String(required=True)
+
+
+class AccessFilter(Request):
+    """Who gets which entities on a device: only their own (ownerOnly), or those that one of the rules matches (property)."""
+
+    type = fields.String(required=True, validate=validate.OneOf(("ownerOnly", "property")))
+    rules = fields.List(fields.Nested(AccessRule), load_default=None, allow_none=True)
 
 
 class DatasetRequest(Request):
     """A new list."""
 
     name = fields.String(required=True)
-    approvalRequired = fields.Boolean(load_default=False)
+    approvalRequired = fields.Boolean()
+    ownerOnly = fields.Boolean()
+    accessFilter = fields.Nested(AccessFilter, allow_none=True)
 
 
 class DatasetChange(Request):
@@ -19,6 +37,13 @@ class DatasetChange(Request):
 
     approvalRequired = fields.Boolean()
     ownerOnly = fields.Boolean()
+    accessFilter = fields.Nested(AccessFilter, allow_none=True)
+
+
+class DatasetChangeQuery(Query):
+    """When approval is no longer required: whether the reports that wait for it make their entities now."""
+
+    convert = fields.Boolean()
 
 
 class PropertyRequest(Request):
@@ -37,14 +62,21 @@ class PropertyAnswer(Answer):
 
 
 class DatasetAnswer(Answer):
-    """A list."""
+    """A list. accessFilter is there when something limits who gets what."""
 
     name = fields.String()
     projectId = fields.Integer(attribute="project_id")
     createdAt = Stamp(attribute="created_at")
     approvalRequired = fields.Boolean(attribute="approval_required")
     ownerOnly = fields.Boolean(attribute="owner_only")
+    accessFilter = fields.Dict(attribute="access_filter")
     deletedAt = Stamp(attribute="deleted_at")
+
+    @post_dump
+    def _leave_out(self, data: dict[str, Any], **_more: Any) -> dict[str, Any]:
+        if data.get("accessFilter") is None:
+            data.pop("accessFilter", None)
+        return data
 
 
 class DatasetExtended(DatasetAnswer):
@@ -58,6 +90,16 @@ class DatasetExtended(DatasetAnswer):
 class DatasetDetails(DatasetAnswer):
     """A list with its properties and the forms around it."""
 
+    lastUpdate = Stamp(attribute="last_update")
     properties = fields.List(fields.Nested(PropertyAnswer))
     linkedForms = fields.List(fields.Dict(), attribute="linked_forms")
     sourceForms = fields.List(fields.Dict(), attribute="source_forms")
+    draftLinkedForms = fields.List(fields.Dict(), attribute="draft_linked_forms")
+    draftSourceForms = fields.List(fields.Dict(), attribute="draft_source_forms")
+
+
+class ActorPropertyAnswer(Answer):
+    """A property that app users and collectors of the project may have; values: those in use (extended)."""
+
+    name = fields.String()
+    values = fields.List(fields.String())

@@ -25,14 +25,18 @@ from server.services import datasets, folding, merging
 from server.services.audits import audit
 from server.services.identity import Identity
 
+EXPECTED = ("label", "uuid", "data")
+
 
 @dataclass(frozen=True)
 class Found:
-    """A record with its creator; asked: the id that was asked for, another one when that was merged away."""
+    """A record with its creator and whoever changed it last; asked: the id that was asked for, another one when that was
+    merged away."""
 
     record: Record
     creator: Actor | None
     asked: str
+    editor: Actor | None = None
 
     @property
     def merged(self) -> bool:
@@ -41,14 +45,16 @@ class Found:
 
 
 @dataclass(frozen=True)
-class EntityVersion:
-    """One step of a record's history: what was said, and label and data as they were after it."""
+class Client:
+    """Who writes with what: the User-Agent, and the note of the header X-Action-Notes."""
 
-    number: int
-    label: str
-    data: dict[str, Any]
-    said: Any
-    actor: Actor | None
+    user_agent: str | None = None
+    notes: str | None = None
+
+    def told(self, source: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As an event's payload keeps it."""
+        told = {"user_agent": self.user_agent, "notes": self.notes, "source": source}
+        return {name: each for name, each in told.items() if each}
 
 
 def wanted(who: Identity, dataset: Dataset, deleted: bool | None = False) -> WantedRecords:
@@ -58,88 +64,142 @@ def wanted(who: Identity, dataset: Dataset, deleted: bool | None = False) -> Wan
 
 def find(session: Session, who: Identity, dataset: Dataset, entity_id: str, deleted: bool | None = False) -> Found:
     """The record of this id, or the one it was merged into. Raises Problem not_found, also outside the actor's sector."""
-    asked = entity_uuid(entity_id) or entity_id
-    survivor = records.survivor_id(session, dataset.name, asked, dataset.project_id) or asked
-    found = queries.one(session, wanted(who, dataset, deleted), survivor)
-    if found is None:
-        raise Problem("not_found")
-    return Found(found[0], found[1], asked)
+    return _find(session, wanted(who, dataset, deleted), entity_uuid(entity_id) or entity_id)
 
 
 def just_written(session: Session, dataset: Dataset, entity_id: str) -> Found:
     """The record of an entity that the actor has just written, wherever it lies now: for answering the write."""
-    everywhere = WantedRecords(dataset.project_id, dataset.name, Scope(), None)
-    survivor = records.survivor_id(session, dataset.name, entity_id, dataset.project_id) or entity_id
-    found = queries.one(session, everywhere, survivor)
+    return _find(session, WantedRecords(dataset.project_id, dataset.name, Scope(), None), entity_id)
+
+
+def _find(session: Session, where: WantedRecords, asked: str) -> Found:
+    survivor = records.survivor_id(session, where.dataset, asked, where.project_id) or asked
+    found = queries.one(session, where, survivor)
     if found is None:
         raise Problem("not_found")
-    return Found(found[0], found[1], entity_id)
+    record, creator = found
+    editors = queries.editors(session, [record])
+    return Found(record, creator, asked, editors.get(editor_id(record)))
 
 
-def create(session: Session, who: Identity, dataset: Dataset, wishes: Sequence[Mapping[str, Any]]) -> list[str]:
-    """New entities ({uuid?, label, data}), all or none, committed; returns their ids.
+def editor_id(record: Record) -> int:
+    """Who made the newest version; 0 for nobody known."""
+    current = record.current or {}
+    return int(current.get("creator_id") or (0 if current else record.creator_id or 0))
 
-    Raises Problem invalid_entity (400.28) for a faulty one and uniqueness (409.3) for an id that the list knows.
+
+def create(
+    session: Session, who: Identity, dataset: Dataset, wishes: Sequence[Mapping[str, Any]], client: Client,
+    source: Mapping[str, Any] | None = None,
+) -> list[str]:  # fmt: skip
+    """New entities ({uuid?, label, data}), all or none, committed; returns their ids. source: the file several came from.
+
+    Raises the problems of ODK Central: unexpected_attributes, missing_parameter, unexpected_value, invalid_type,
+    invalid_entity for a faulty one, uniqueness (409.3) for an id that the list knows, uuid_deleted (409.19).
     """
     known = {each.name for each in datasets.properties(session, dataset)}
-    made = [(_new_id(wish.get("uuid")), _label(wish.get("label")), _data(wish.get("data"), known)) for wish in wishes]
+    made = [_new(wish, known) for wish in wishes]
     ids = [entity_id for entity_id, _label_, _data_ in made]
-    taken = queries.known_entities(session, dataset.project_id, dataset.name, ids)
-    twice = taken | {each for each, number in Counter(ids).items() if number > 1}
-    if twice:
-        raise Problem("uniqueness", fields="uuid", values=", ".join(sorted(twice)[:5]))
+    _check_ids(session, dataset, ids)
+    how = client.told(source)
     facts = [
-        merging.write_entity(session, who, dataset.project_id, dataset.name, entity_id, "create", label, data)
+        merging.write_entity(session, who, dataset.project_id, dataset.name, entity_id, "create", label, data, how=how)
         for entity_id, label, data in made
     ]
+    if source is not None:
+        audit(session, who, "entity.bulk.create", _actee(dataset), {"source": dict(source)}, client.notes)
+    else:
+        for entity_id in ids:
+            audit(session, who, "entity.create", _actee(dataset, entity_id), _details(dataset, entity_id), client.notes)
     _settle(session, facts)
     return ids
 
 
-def update(
-    session: Session, who: Identity, dataset: Dataset, found: Found, changes: Mapping[str, Any], base_version: int | None,
-    force: bool,
-) -> None:
-    """Changes label and properties, and commits.
+def _check_ids(session: Session, dataset: Dataset, ids: Sequence[str]) -> None:
+    taken = queries.known_entities(session, dataset.project_id, dataset.name, ids)
+    gone = sorted(entity_id for entity_id, deleted in taken.items() if deleted)
+    if gone:
+        raise Problem("uuid_deleted", entityUuids=", ".join(gone[:5]))
+    twice = set(taken) | {each for each, number in Counter(ids).items() if number > 1}
+    if twice:
+        raise Problem("uniqueness", fields="uuid", values=", ".join(sorted(twice)[:5]))
 
-    Raises missing_parameter without base version or force, entity_version (409.15) when it was changed since.
-    """
-    version = found.record.version
-    if not force:
-        if base_version is None:
-            raise Problem("missing_parameter", field="baseVersion")
-        if base_version != version:
-            raise Problem("entity_version", current=version, base=base_version)
+
+def check_version(found: Found, base_version: int | None, force: bool) -> None:
+    """Raises entity_version (409.15) unless the client knew the current version, or forces the change."""
+    if not force and base_version != found.record.version:
+        raise Problem("entity_version", current=found.record.version, base="undefined" if base_version is None else base_version)
+
+
+def update(
+    session: Session, who: Identity, dataset: Dataset, found: Found, changes: Mapping[str, Any], client: Client,
+) -> None:  # fmt: skip
+    """Changes label and properties, and commits. Raises as `create` does for faulty ones."""
     known = {each.name for each in datasets.properties(session, dataset)}
+    _check_attributes(changes)
+    if changes.get("label") is None and changes.get("data") is None:
+        raise Problem("invalid_entity", reason="No entity data or label provided.")
     label = _label(changes["label"]) if changes.get("label") is not None else None
     data = _data(changes.get("data"), known)
     fact = merging.write_entity(
-        session, who, dataset.project_id, dataset.name, found.asked, "update", label, data, base_version=version
-    )
+        session, who, dataset.project_id, dataset.name, found.asked, "update", label, data,
+        base_version=found.record.version, how=client.told(),
+    )  # fmt: skip
+    audit(
+        session, who, "entity.update.version", _actee(dataset, found.record.id), _details(dataset, found.record.id),
+        client.notes,
+    )  # fmt: skip
     _settle(session, [fact])
 
 
-def set_deleted(session: Session, who: Identity, dataset: Dataset, found: Found, deleted: bool) -> None:
-    """Deletes or restores the record, and commits."""
-    fact = merging.set_presence(session, who, dataset.project_id, dataset.name, found.record.id, deleted=deleted)
-    action = "entity.delete" if deleted else "entity.restore"
-    audit(session, who, action, f"entity:{dataset.name}/{found.record.id}")
+def resolve(session: Session, who: Identity, dataset: Dataset, found: Found, client: Client) -> None:
+    """Declares the record's conflicts settled, and commits. Raises no_conflict (400.32) when there is none."""
+    fact = merging.resolve(session, who, dataset.project_id, dataset.name, found.record.id, client.notes)
+    audit(
+        session, who, "entity.update.resolve", _actee(dataset, found.record.id), _details(dataset, found.record.id),
+        client.notes,
+    )  # fmt: skip
     _settle(session, [fact])
 
 
-def versions(session: Session, dataset: Dataset, record: Record) -> list[EntityVersion]:
-    """The history of a record, oldest first; the last step shows the record as it is."""
-    found: list[EntityVersion] = []
-    label = ""
-    data: dict[str, Any] = {}
-    for said, actor in queries.applied(session, dataset.project_id, dataset.name, record.id):
-        label = said.label or label or record.label
-        data = {**data, **{name: text for name, text in said.values.items() if text}}
-        found.append(EntityVersion(len(found) + 1, label, dict(data), said, actor))
-    if found:
-        last = found[-1]
-        found[-1] = EntityVersion(record.version, record.label, dict(record.data), last.said, last.actor)
-    return found
+def check_conflict(found: Found) -> None:
+    """Raises no_conflict (400.32) when there is nothing to settle."""
+    if found.record.conflict is None:
+        raise Problem("no_conflict")
+
+
+def set_deleted(
+    session: Session, who: Identity, dataset: Dataset, found: Sequence[Found], deleted: bool, client: Client
+) -> None:
+    """Deletes or restores records, and commits."""
+    facts = [
+        merging.set_presence(session, who, dataset.project_id, dataset.name, each.record.id, deleted=deleted) for each in found
+    ]
+    action = "delete" if deleted else "restore"
+    if len(found) > 1:
+        told = {"entityUuids": [each.record.id for each in found]}
+        audit(session, who, f"entity.bulk.{action}", _actee(dataset), told, client.notes)
+    for each in found:
+        audit(session, who, f"entity.{action}", _actee(dataset, each.record.id), _details(dataset, each.record.id), client.notes)
+    _settle(session, facts)
+
+
+def several(session: Session, who: Identity, dataset: Dataset, ids: Sequence[str], deleted: bool) -> list[Found]:
+    """Those of these ids that are there, each record once. Raises invalid_type for what is no UUID."""
+    asked = []
+    for each in ids:
+        found = entity_uuid(each)
+        if found is None:
+            raise Problem("invalid_type", expected="valid version 4 UUID", got=each[:50], field="ids")
+        asked.append(found)
+    where = wanted(who, dataset, deleted)
+    seen: dict[str, Found] = {}
+    for each in dict.fromkeys(asked):
+        survivor = records.survivor_id(session, dataset.name, each, dataset.project_id) or each
+        row = queries.one(session, where, survivor)
+        if row is not None:
+            seen.setdefault(survivor, Found(row[0], row[1], each))
+    return list(seen.values())
 
 
 def _settle(session: Session, facts: Sequence[Fact]) -> None:
@@ -147,32 +207,56 @@ def _settle(session: Session, facts: Sequence[Fact]) -> None:
     session.commit()
 
 
+def _actee(dataset: Dataset, entity_id: str | None = None) -> str:
+    return f"entity:{dataset.name}/{entity_id}" if entity_id else f"dataset:{dataset.project_id}/{dataset.name}"
+
+
+def _details(dataset: Dataset, entity_id: str) -> dict[str, Any]:
+    return {"entity": {"uuid": entity_id, "dataset": dataset.name}}
+
+
+def _new(wish: Mapping[str, Any], known: set[str]) -> tuple[str, str, dict[str, str]]:
+    _check_attributes(wish)
+    entity_id = _new_id(wish.get("uuid"))
+    if wish.get("label") is None:
+        raise Problem("missing_parameter", field="label")
+    return entity_id, _label(wish["label"]), _data(wish.get("data"), known)
+
+
+def _check_attributes(body: Mapping[str, Any]) -> None:
+    if not set(body) <= set(EXPECTED):
+        raise Problem("unexpected_attributes", expected=", ".join(EXPECTED), actual=", ".join(map(str, body))[:200])
+
+
 def _new_id(given: object) -> str:
-    if given is None:
+    if given is None or given == "":
         return str(uuids.uuid4())
-    found = entity_uuid(given) if isinstance(given, str) else None
+    if not isinstance(given, str):
+        raise Problem("invalid_type", expected="string", got=type(given).__name__, field="uuid")
+    found = entity_uuid(given)
     if found is None:
-        raise Problem("invalid_entity", reason=f"The uuid {str(given)[:50]!r} is not a version 4 UUID.")
+        raise Problem("invalid_type", expected="valid version 4 UUID", got=given[:50], field="uuid")
     return found
 
 
 def _label(given: object) -> str:
-    if not isinstance(given, str) or not given.strip():
-        raise Problem("invalid_entity", reason="Label empty or missing.")
-    return given.strip()
+    if not isinstance(given, str):
+        raise Problem("invalid_type", expected="string", got=type(given).__name__, field="label")
+    if not given.strip():
+        raise Problem("unexpected_value", field="label", value="(empty string)", reason="Label cannot be blank.")
+    return given
 
 
 def _data(given: object, known: set[str]) -> dict[str, str]:
-    """Values are texts; numbers are written out, because scripts send them so. null empties a property."""
     if given is None:
         return {}
     if not isinstance(given, dict):
-        raise Problem("invalid_type", expected="an object of texts", got=type(given).__name__)
+        raise Problem("invalid_type", expected="an object of texts", got=type(given).__name__, field="data")
     found: dict[str, str] = {}
     for name, value in given.items():
+        if not isinstance(value, str):
+            raise Problem("invalid_type", expected="string", got=type(value).__name__, field=name[:100])
         if name not in known:
             raise Problem("invalid_entity", reason=f"You specified the dataset property [{name[:100]}] which does not exist.")
-        if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-            raise Problem("invalid_type", expected="a text", got=type(value).__name__, field=name[:100])
-        found[name] = "" if value is None else str(value)
+        found[name] = value
     return found

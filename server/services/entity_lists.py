@@ -1,7 +1,8 @@
 """The lists that devices choose from: entity lists as CSV (name, label, __version, properties) and the mission's own lists.
 
 A device gets the records of its post's sector and those whose sector is unknown (else the patrol would report them
-anew); the mission setting device_lists = "mission" gives every device the whole list. Bytes depend on content alone.
+anew); the mission setting device_lists = "mission" gives every device the whole list. A list may be limited further to
+the entities of one's own making, or by rules (services.access). Bytes depend on content alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from server.models import Dataset
 from server.queries import entity_lists as queries
 from server.queries import forms as form_queries
 from server.queries import mission
+from server.queries.entity_lists import Audience
 from server.queries.summaries import posts
+from server.services import access
 from server.services.identity import Identity
 from sync.registers import Register, load_registers
 
@@ -102,19 +105,19 @@ def dataset_csv(session: Session, dataset: Dataset, identity: Identity | None, m
     md5: the hash that a manifest announced. While that list is still at hand it is served, so that a phone which reads
     the manifest and then the file gets the bytes that it was told of although a report arrived in between.
     """
-    sector_id = sector_of(session, identity)
+    audience = _audience(session, dataset, identity)
     properties = _served(dataset, [row.name for row in form_queries.properties(session, dataset.id)])
-    key = (str(session.get_bind().engine.url), dataset.id, dataset.name, sector_id, *properties)
+    key = (str(session.get_bind().engine.url), dataset.id, dataset.name, audience, *properties)
     kept = _lists.announced(key, md5) if md5 else None
     if kept is not None:
         return kept
-    stamp = queries.stamp(session, dataset.project_id, dataset.name, sector_id)
+    stamp = queries.stamp(session, dataset.project_id, dataset.name, audience)
     kept = _lists.newest(key, stamp)
     if kept is not None:
         return kept
     made = ListFile(_csv(
         ("name", "label", "__version", *properties),
-        _lines(queries.rows(session, dataset.project_id, dataset.name, sector_id), properties),
+        _lines(queries.rows(session, dataset.project_id, dataset.name, audience), properties),
     ))
     _lists.keep(key, stamp, made)
     return made
@@ -139,15 +142,24 @@ def has_rows(file: ListFile) -> bool:
     return file.data.count(b"\n") > 1
 
 
-def gone(session: Session, dataset: Dataset, identity: Identity | None, ids: Iterable[str]) -> list[tuple[str, bool]]:
-    """For each id that the server knows: whether the device should drop it (deleted, merged away, out of its sector).
+def gone(
+    session: Session, dataset: Dataset, identity: Identity | None, ids: Iterable[str] | None
+) -> list[tuple[str, bool]]:
+    """For each id that the server knows: whether the device should drop it (deleted, merged away, not or no longer its).
 
-    Ids that are not known yet are left out: the device's own report of them may still be on its way.
+    Ids that are not known yet are left out: the device's own report of them may still be on its way. None asks about the
+    whole list.
     """
-    wanted = list(dict.fromkeys(ids))
+    wanted = queries.all_entities(session, dataset.project_id, dataset.name) if ids is None else list(dict.fromkeys(ids))
     known = queries.known_entities(session, dataset.project_id, dataset.name, wanted)
-    served = queries.visible_records(session, dataset.project_id, dataset.name, sector_of(session, identity), known)
+    served = queries.visible_records(session, dataset.project_id, dataset.name, _audience(session, dataset, identity), known)
     return [(each, each not in served) for each in wanted if each in known]
+
+
+def _audience(session: Session, dataset: Dataset, identity: Identity | None) -> Audience:
+    """What limits this actor's copy of the list."""
+    limits = access.of(session, dataset, identity)
+    return Audience(sector_of(session, identity), limits.owner_id, limits.pairs)
 
 
 def sector_of(session: Session, identity: Identity | None) -> int | None:

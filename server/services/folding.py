@@ -48,6 +48,11 @@ def fold_now(session: Session, facts: Collection[Fact]) -> None:
     queries.done(session, [fact.id for fact in facts])
 
 
+def fold_again(session: Session, fact_ids: Collection[int]) -> None:
+    """Puts stored facts back on the queue, because what decides about them has changed. The caller commits."""
+    queries.put_back(session, fact_ids)
+
+
 def fold_facts(session: Session, fact_ids: Collection[int]) -> None:
     """Folds these stored facts now, unless a worker has done so already, and commits.
 

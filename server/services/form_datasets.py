@@ -44,7 +44,9 @@ def ensure_dataset(
     properties: names, or names with the form ids that write them. The caller commits.
     """
     instant = journal.now()
-    dataset = queries.dataset(session, project_id, name)
+    dataset = queries.dataset(session, project_id, name) or queries.deleted_dataset(session, project_id, name)
+    if dataset is not None and dataset.deleted_at is not None:
+        dataset.deleted_at = None
     if dataset is None:
         dataset = Dataset(project_id=project_id, name=name, register=register, created_at=instant, published_at=instant)
         session.add(dataset)

@@ -143,6 +143,7 @@ def _context(
         post_id=original.post_id,
         actor_id=original.submitter_id,
         withdrawn=state.deleted or state.review == "rejected",
+        user_agent=original.user_agent,
     )
 
 
@@ -158,18 +159,20 @@ def _report(
     if submission is None or definition is None:
         return Report(context.key, context.version, (), context.fact_id)
     asked = [
-        dataclasses.replace(operation, dataset=list_key(row.project_id, operation.dataset))
+        dataclasses.replace(allowed, dataset=list_key(row.project_id, operation.dataset))
         for operation in operations(submission, definition)
-        if _may_apply(operation, row.project_id, state, held_back)
+        if (allowed := _allowed(operation, row.project_id, state, held_back)) is not None
     ]
     return observations.observations(asked, Answers.of(submission, definition), context, rules)
 
 
-def _may_apply(
+def _allowed(
     operation: EntityOperation, project_id: int, state: _Decision, held_back: Collection[tuple[int, str]]
-) -> bool:
-    """A list that asks for approval takes nothing from a report before an officer approved it."""
-    return (project_id, operation.dataset) not in held_back or state.review == "approved"
+) -> EntityOperation | None:
+    """A list that asks for approval takes new entities only from approved reports; updates it takes at once, as Central does."""
+    if (project_id, operation.dataset) not in held_back or state.review == "approved" or operation.action == "update":
+        return operation
+    return dataclasses.replace(operation, action="update") if operation.action == "both" else None
 
 
 def _written(event: Event, fact: Fact) -> MergeFact | None:
@@ -182,7 +185,7 @@ def _written(event: Event, fact: Fact) -> MergeFact | None:
     data = {str(name): "" if text is None else str(text) for name, text in (payload.get("data") or {}).items()}
     observation = observations.official_observation(
         fact.uuid, key, payload["uuid"], action, fact.hlc, fact.received_at, data, payload.get("label"), fact.actor_id,
-        fact.id, payload.get("base_version"), fact.observed_at,
+        fact.id, payload.get("base_version"), fact.observed_at, payload.get("user_agent"),
     )  # fmt: skip
     return Report(f"event:{fact.uuid}", (fact.hlc, fact.uuid), (observation,), fact.id)
 
@@ -260,13 +263,32 @@ def set_presence(
     return _record(session, identity, "DELETE" if deleted else "RESTORE", record_id, reason, payload)
 
 
+def force(
+    session: Session, identity: Identity, project_id: int, dataset: str, entity_id: str, observation: str, reason: str
+) -> Fact:
+    """Applies an operation that is held, or that found no entity or version to stand on, as it is."""
+    payload = {"project_id": project_id, "dataset": dataset, "entity": entity_id, "observation": observation}
+    return _record(session, identity, "FORCE", entity_id, reason, payload)
+
+
+def resolve(
+    session: Session, identity: Identity, project_id: int, dataset: str, record_id: str, reason: str | None = None
+) -> Fact:
+    """Declares the conflicts of a record so far settled."""
+    payload = {"project_id": project_id, "dataset": dataset, "entity": record_id}
+    return _record(session, identity, "RESOLVE", record_id, reason, payload)
+
+
 def write_entity(
     session: Session, identity: Identity, project_id: int, dataset: str, uuid: str, action: str,
-    label: str | None, data: Mapping[str, str], base_version: int | None = None,
+    label: str | None, data: Mapping[str, str], base_version: int | None = None, how: Mapping[str, Any] | None = None,
 ) -> Fact:  # fmt: skip
-    """Creates or updates an entity as an officer's own word: it counts as seen and may move a known place."""
+    """Creates or updates an entity as an officer's own word: it counts as seen and may move a known place.
+
+    `how`: the client (user_agent), the file it came from (source) and the client's note (notes).
+    """
     payload = {
         "project_id": project_id, "dataset": dataset, "uuid": uuid, "action": action, "label": label,
-        "data": dict(data), "base_version": base_version,
+        "data": dict(data), "base_version": base_version, **(how or {}),
     }  # fmt: skip
     return _record(session, identity, "ENTITY", uuid, None, payload)

@@ -235,7 +235,8 @@ class Work:
         near = [m for m in self.matches if m.a in inside and m.b in inside]
         found = links({pair: j for pair, j in self.in_force.items() if set(pair) <= set(alive)})
         entities = next(c for c in self._clusters(alive, near, found) if entity_id in c)
-        return self._timeline(entities, near).steps()
+        settled = max((e.clock for e in self._about(set(entities)) if isinstance(e, Resolution)), default="")
+        return self._timeline(entities, near).steps(settled)
 
     def _record(self, entities: Sequence[str], found: Links, near: Sequence[Match]) -> Record:
         inside = set(entities)

@@ -44,7 +44,7 @@ class Item:
 class Step:
     """One version of a record: its number, what made it, the version it was made on, and its conflict.
 
-    `data` holds what was said up to then, the last word on each property; `entity` is the id that the operation named.
+    `data` holds what was said up to then, the last word on each property. `resolved`: an officer settled the conflict.
     """
 
     number: int
@@ -54,6 +54,7 @@ class Step:
     base: int | None
     conflict: Conflict | None
     conflicting: tuple[str, ...]
+    resolved: bool = False
 
     @property
     def observation(self) -> Observation | None:
@@ -63,9 +64,14 @@ class Step:
 
 def chain_steps(state: EntityState) -> list[Step]:
     """The versions of an entity of a plain list."""
+    settled = state.chain.resolved
     return [
-        Step(v.number, _item(state.id, v), v.label, v.data, v.base, v.conflict, v.conflicting) for v in state.chain.versions
-    ]
+        Step(
+            v.number, _item(state.id, v), v.label, v.data, v.base, v.conflict, v.conflicting,
+            v.conflict is not None and v.applied <= settled,
+        )
+        for v in state.chain.versions
+    ]  # fmt: skip
 
 
 def _item(entity: str, version: Version) -> Item:
@@ -98,8 +104,8 @@ class Timeline:
             grown = bool(new)
         return frozenset(group)
 
-    def steps(self) -> list[Step]:
-        """Every version of the record, numbered without gaps as the record stands now."""
+    def steps(self, settled: str = "") -> list[Step]:
+        """Every version of the record, numbered without gaps as it stands now; conflicts up to `settled` are settled."""
         numbers = {item.id: number for number, item in enumerate(self.items, 1)}
         judged = self.judged()
         data: dict[str, str] = {}
@@ -116,7 +122,8 @@ class Timeline:
                     base = numbers[self.items[position].id] if conflict else number - 1
             data.update(_said(item))
             shown = {name: text for name, text in data.items() if name != "label"}
-            found.append(Step(number, item, label, shown, base, conflict, clash))
+            resolved = conflict is not None and item.clock <= settled
+            found.append(Step(number, item, label, shown, base, conflict, clash, resolved))
         return found
 
     def judged(self) -> dict[str, tuple[int, Conflict | None, tuple[str, ...]]]:

@@ -144,7 +144,7 @@ def test_update_that_comes_before_its_entity_is_held_and_then_applied(session: S
     folding.drain(session)
 
     session.expire_all()
-    assert held == ["held"]
+    assert held == ["failed"]
     assert sorted(session.scalars(select(Observation.state))) == ["applied", "applied"]
     assert records(session)[0].data["functionality"] == "none"
 
@@ -171,7 +171,7 @@ def test_faulty_entity_id_is_shown_and_the_report_kept(session: Session, hq: Ide
 
     (observation,) = session.scalars(select(Observation)).all()
     assert drained.failing == ()
-    assert (observation.state, observation.problem) == ("failed", "faulty_operation")
+    assert (observation.state, observation.problem) == ("failed", "bad_id")
     assert records(session) == []
 
 
