@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from flask import Response, request
 
-from server.central.bodies import json_body
+from server.central import passphrases
 from server.central.forms import settings
 from server.central.replies import known_stamp, stream
 from server.central.stages import of_reports
@@ -14,8 +15,10 @@ from server.extensions import db
 from server.gate import identity
 from server.problems import Problem
 from server.schemas.described import CSV, GEOJSON, ZIP, described
-from server.services import encryption_keys, odata_feed, submission_exports
+from server.schemas.encryption import PassphrasesRequest
 from server.services import form_catalogue as catalogue
+from server.services import odata_feed, submission_exports
+from server.services.audits import audit
 from server.services.blobs import BlobStore
 from server.services.etags import event_stamp
 from server.services.export_csv import Shape
@@ -55,44 +58,50 @@ def _tagged(response: Response, tag: str) -> Response:
 @described(CSV)
 def download_root_csv(here: Place) -> Response:
     """The root table."""
-    export, tag = _export(here)
-    known = known_stamp(tag)
-    if known is not None:
-        return known
-    pieces = submission_exports.root_csv(export)
-    return _tagged(stream(pieces, "text/csv; charset=utf-8", f"{export.form.xml_form_id}.csv"), tag)
+    return _send(here, _csv)
+
+
+@of_reports(".csv", Verb.EXPORT, "POST")
+@described(CSV, body=PassphrasesRequest, optional=True)
+def download_root_csv_with_keys(here: Place) -> Response:
+    """The same; the body may hold passphrases by key id, which open encrypted submissions for this one answer."""
+    return _send(here, _csv)
 
 
 @of_reports(".csv.zip", Verb.EXPORT)
 @described(ZIP)
 def download_zip(here: Place) -> Response:
     """All tables, and with attachments=true (the default) all files."""
-    export, tag = _export(here)
-    return known_stamp(tag) or _zip(export, tag)
+    return _send(here, _zip)
 
 
 @of_reports(".csv.zip", Verb.EXPORT, "POST")
-@described(ZIP, body="application/json", optional=True)
+@described(ZIP, body=PassphrasesRequest, optional=True)
 def download_zip_with_keys(here: Place) -> Response:
     """The same; the body may hold passphrases by key id, which open encrypted submissions for this one answer."""
-    keys = json_body()
-    if keys is not None and not isinstance(keys, dict):
-        raise Problem("unparseable", reason="an object of passphrases was expected.")
+    return _send(here, _zip)
+
+
+def _send(here: Place, write: Callable[[Export], Response]) -> Response:
+    """The file. One that a passphrase opened is written into the log, gets no stamp and is kept by nobody on the way."""
+    keys = passphrases.opened()
     export, tag = _export(here)
-    return _zip(_with_keys(export, keys) if keys else export, tag)
+    if keys:
+        audit(db.session(), identity(), "form.submission.export", f"form:{here.form.xml_form_id}", {"decrypted": True})
+        db.session().commit()
+        response = write(replace(export, source=replace(export.source, keys=keys)))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+    known = known_stamp(tag) if request.method == "GET" else None
+    return known or _tagged(write(export), tag)
 
 
-def _with_keys(export: Export, passphrases: dict[str, object]) -> Export:
-    session, who = db.session(), identity()
-    opened = [
-        encryption_keys.open_key(session, who, encryption_keys.find(session, int(number)), str(text))
-        for number, text in passphrases.items() if number.isascii() and number.isdigit() and text is not None
-    ]
-    return replace(export, source=replace(export.source, keys=tuple(opened)))
+def _csv(export: Export) -> Response:
+    return stream(submission_exports.root_csv(export), "text/csv; charset=utf-8", f"{export.form.xml_form_id}.csv")
 
 
-def _zip(export: Export, tag: str) -> Response:
-    return _tagged(stream(submission_exports.zipped(export), "application/zip", f"{export.form.xml_form_id}.zip"), tag)
+def _zip(export: Export) -> Response:
+    return stream(submission_exports.zipped(export), "application/zip", f"{export.form.xml_form_id}.zip")
 
 
 @of_reports(".geojson", Verb.EXPORT)

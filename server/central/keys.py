@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
+from server.central import passphrases
 from server.central.bodies import json_body
 from server.central.forms import settings
 from server.central.replies import as_json, success
@@ -13,9 +14,8 @@ from server.central.routes import routes
 from server.central.stages import of_reports
 from server.extensions import db
 from server.gate import allow, identity
-from server.models import EncryptionKey, SubmissionSummary
+from server.models import SubmissionSummary
 from server.problems import Problem
-from server.queries import encryption as queries
 from server.queries.encryption import locked_in
 from server.schemas.base import SuccessAnswer
 from server.schemas.described import described
@@ -48,7 +48,7 @@ def unlock_submissions(here: Place) -> Response:
     session, who = db.session(), identity()
     unlocked = 0
     refused: dict[str, Any] = {}
-    for key, passphrase in passphrases():
+    for key, passphrase in passphrases.given():
         private = encryption_keys.open_key(session, who, key, passphrase)
         reports = locked_in(session, here.wanted(who), key.id, MOST)
         outcome = decryption.unlock_many(session, settings(), who, reports, key, private)
@@ -64,7 +64,7 @@ def unlock_submission(here: Place, instance_id: str) -> Response:
     """Decrypts one report for good: from then on it is reviewed, merged and exported like any other."""
     session, who = db.session(), identity()
     summary = _summary(here, instance_id)
-    given = passphrases()
+    given = passphrases.given()
     if not given:
         raise Problem("missing_parameter", field="a key's id with its passphrase")
     for key, passphrase in given:
@@ -84,28 +84,6 @@ def lock_submission(here: Place, instance_id: str) -> Response:
 def _summary(here: Place, instance_id: str) -> SubmissionSummary:
     root = submissions.find(db.session(), identity(), here, instance_id).summary.root_fact_id
     return db.session().get_one(SubmissionSummary, root)
-
-
-def passphrases() -> list[tuple[EncryptionKey, str]]:
-    """The managed keys whose passphrases the request holds: under the key's id in the query, or in a JSON or form body.
-
-    Other names are passed over, as are keys that are not here or not managed. Raises unparseable for a body that is no
-    object of texts.
-    """
-    given: dict[str, Any] = dict(request.args.items())
-    if request.method == "POST":
-        if request.mimetype == "application/x-www-form-urlencoded":
-            given = dict(request.form.items())
-        else:
-            body = json_body()
-            if body is not None and not isinstance(body, dict):
-                raise Problem("unparseable", reason="an object of passphrases was expected.")
-            given = body or {}
-    return [
-        (key, text) for name, text in given.items()
-        if name.isascii() and name.isdigit() and len(name) < 10 and isinstance(text, str)
-        and (key := queries.key(db.session(), int(name))) is not None and key.managed
-    ]
 
 
 def _text(body: dict[Any, Any], name: str) -> str | None:
