@@ -7,13 +7,15 @@ forgotten declaration shows as 403 and not as a leak.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from flask import Flask, current_app, g, request
 
 from server.extensions import db
 from server.problems import Problem
-from server.services import authentication, folding
+from server.services import authentication, folding, project_rights
 from server.services.identity import Identity, Verb
 
 # Views of the devices' door whose answers no report changes.
@@ -59,12 +61,12 @@ def install(app: Flask) -> None:
 
 def _check() -> None:
     _refuse_nul()
-    g.identity = authentication.identify(request, current_app.config["SETTINGS"])
+    g.identity = _with_notes(authentication.identify(request, current_app.config["SETTINGS"]))
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or getattr(view, "fieldpost_public", False) or request.endpoint == "static":
         return
     verbs: frozenset[Verb] | None = getattr(view, "fieldpost_verbs", None)
-    who = identity()
+    who = g.identity = _in_project(identity())
     if verbs is None or not who.may(*verbs) or not _in_own_project(who):
         raise Problem("not_allowed")
     # One's own account (log-out, password, language) stays open to accounts that may do nothing else.
@@ -80,6 +82,20 @@ def _check() -> None:
             authentication.check_csrf(request, who)
         elif who.how == "api_cookie":
             authentication.check_api_csrf(request, who)
+
+
+def _with_notes(who: Identity | None) -> Identity | None:
+    """The actor with what ODK Central's clients say about a change in a header; it goes into the audit log."""
+    notes = unquote(request.headers.get("X-Action-Notes", "")).replace("\x00", "").strip()
+    return replace(who, notes=notes[:2_000]) if who is not None and notes else who
+
+
+def _in_project(who: Identity) -> Identity:
+    """The actor with what was assigned in the project that an address of the API names."""
+    named = str((request.view_args or {}).get("project_id", ""))
+    if not request.path.startswith("/v1/") or not named.isascii() or not named.isdigit() or len(named) > 9:
+        return who
+    return project_rights.within(db.session(), who, int(named))
 
 
 def _reads_reports() -> bool:

@@ -236,7 +236,7 @@ def test_one_time_password_opens_nothing_but_ones_own_account(
     assert opened <= {
         "GET /", "GET /account", "POST /account/password", "GET /v1/roles", "GET /v1/roles/<name>", "GET /v1/sessions/restore",
         "DELETE /v1/sessions/current", "DELETE /v1/sessions/<token>", "GET /v1/users/current",
-        "PUT /v1/users/<actor_id>/password",
+        "PUT /v1/users/<actor_id>/password", "GET /v1/users/<actor_id>",
     }
 
 

@@ -15,9 +15,11 @@ from server.services.schemes import challenges
 
 _VIEWS = (
     "sessions", "users", "projects", "keys", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
-    "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits", "api_document",
+    "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits", "api_document", "public_links",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
+# What would be an address of the API with a version before it.
+_NO_VERSION = re.compile(r"^/(v|v[^/\d][^/]*|projects|sessions|users|roles|assignments|app-users|audits|config)(/|$)")
 
 
 def register(app: Flask) -> None:
@@ -32,11 +34,13 @@ def register(app: Flask) -> None:
 
 def answers(path: str) -> bool:
     """Whether problems at this path are rendered by this door."""
-    return _VERSION.match(path) is not None
+    return _VERSION.match(path) is not None or _NO_VERSION.match(path) is not None
 
 
 def render_problem(problem: Problem) -> Response:
     """ODK Central's JSON: message, code and details."""
+    if problem.kind.name == "not_found" and _NO_VERSION.match(request.path):
+        problem = Problem("no_api_version")
     response = replies.as_json(problem.as_dict(), problem.status)
     response.headers["Cache-Control"] = "no-store"
     # A page's own script shows a log-in of its own; a browser's password window would stand in its way.

@@ -11,6 +11,8 @@ from server.config import Settings
 from server.extensions import db
 from server.gate import allow, identity
 from server.schemas.actors import AppUserAnswer, AppUserExtended, AppUserRequest
+from server.schemas.base import SuccessAnswer
+from server.schemas.described import described
 from server.services import app_users, devices, projects
 from server.services.identity import Verb
 
@@ -22,6 +24,7 @@ def _settings() -> Settings:
 
 @routes.get("/projects/<project_id>/app-users")
 @allow(Verb.DEVICE_MANAGE)
+@described(AppUserExtended, many=True, extended=True)
 def list_app_users(project_id: int) -> Response:
     """Every app user with its token (null: revoked)."""
     session = db.session()
@@ -32,6 +35,7 @@ def list_app_users(project_id: int) -> Response:
 
 @routes.post("/projects/<project_id>/app-users")
 @allow(Verb.DEVICE_MANAGE)
+@described(AppUserAnswer, body=AppUserRequest)
 def create_app_user(project_id: int) -> Response:
     """A new app user with its token."""
     session, who = db.session(), identity()
@@ -42,6 +46,7 @@ def create_app_user(project_id: int) -> Response:
 
 @routes.delete("/projects/<project_id>/app-users/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
+@described(SuccessAnswer)
 def delete_app_user(project_id: int, actor_id: int) -> Response:
     """Takes an app user off the list and shuts its key out."""
     session, who = db.session(), identity()
@@ -52,13 +57,24 @@ def delete_app_user(project_id: int, actor_id: int) -> Response:
 
 @routes.get("/app-users/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
+@described(AppUserAnswer)
 def show_app_user(actor_id: int) -> Response:
     """One app user."""
     return as_json(AppUserAnswer().dump(app_users.one(db.session(), _settings(), None, actor_id)))
 
 
+@routes.patch("/app-users/<actor_id>")
+@allow(Verb.DEVICE_MANAGE)
+@described(AppUserAnswer, body=AppUserRequest)
+def rename_app_user(actor_id: int) -> Response:
+    """Gives an app user another name."""
+    name = read(AppUserRequest())["displayName"]
+    return as_json(AppUserAnswer().dump(app_users.rename(db.session(), _settings(), identity(), actor_id, name)))
+
+
 @routes.delete("/app-users/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
+@described(SuccessAnswer)
 def delete_app_user_of_any_project(actor_id: int) -> Response:
     """Takes an app user off the list and shuts its key out."""
     session = db.session()

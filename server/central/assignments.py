@@ -1,135 +1,106 @@
-"""Assignments: who has which role on the site, a project or a form."""
+"""Assignments: who has which role on the site, in a project or on a form. One set of views for all three."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 from flask import Response
 
-from server.central.replies import as_json, success
+from server.central.replies import as_json, extended, success
 from server.central.routes import routes
+from server.central.stages import FORM
 from server.extensions import db
 from server.gate import allow, identity
-from server.problems import Problem
-from server.schemas.actors import AssignmentAnswer
-from server.services import app_users, form_catalogue, projects
+from server.schemas.actors import ActorAnswer, AssignmentAnswer, AssignmentExtended, FormAssignmentAnswer, FormAssignmentExtended
+from server.schemas.base import SuccessAnswer
+from server.schemas.described import described
+from server.services import assignments, projects
+from server.services import form_catalogue as catalogue
+from server.services.assignments import Target
 from server.services.identity import Verb
 from server.services.roles import find_role
 
-
-@routes.get("/assignments")
-@allow(Verb.USER_MANAGE)
-def list_site_assignments() -> Response:
-    """The administrators."""
-    return as_json(AssignmentAnswer(many=True).dump(app_users.site_assignments(db.session())))
+View = Callable[..., Response]
+PROJECT = "/projects/<project_id>"
+_TARGETS = (("site", "", Verb.USER_MANAGE), ("project", PROJECT, Verb.DEVICE_MANAGE), ("form", FORM, Verb.DEVICE_MANAGE))
 
 
-@routes.get("/assignments/<role>")
-@allow(Verb.USER_MANAGE)
-def list_site_assignments_of_role(role: str) -> Response:
-    """The ids of those who have this role on the whole site."""
-    wanted = find_role(role)
-    return as_json([row.actor_id for row in app_users.site_assignments(db.session()) if row.role_id == wanted.id])
+def on_every_target(suffix: str, method: str = "GET") -> Callable[[View], View]:
+    """The view at the site's, every project's and every form's assignments; it gets the target."""
+
+    def add(view: View) -> View:
+        @functools.wraps(view)
+        def at_target(project_id: int | None = None, form_id: str | None = None, **values: Any) -> Response:
+            return view(_target(project_id, form_id), **values)
+
+        for name, base, verb in _TARGETS:
+            marked = allow(verb)(functools.wraps(view)(functools.partial(at_target)))
+            routes.add_url_rule(f"{base}/assignments{suffix}", f"{name}_{view.__name__}", marked, methods=[method])
+        return view
+
+    return add
 
 
-@routes.route("/assignments/<role>/<actor_id>", methods=["POST", "DELETE"])
-@allow(Verb.USER_MANAGE)
-def refuse_site_assignment(role: str, actor_id: int) -> Response:
-    """Site-wide roles belong to accounts here and are changed there."""
-    raise Problem(
-        "unexpected_value", field="roleId", value=find_role(role).system,
-        reason=f"people get roles with their account (PATCH /v1/users/{actor_id}), not by assignment.",
-    )
+def _target(project_id: int | None, form_id: str | None) -> Target:
+    session, who = db.session(), identity()
+    if project_id is None:
+        return Target()
+    project = projects.find(session, who, project_id)
+    return Target(project, catalogue.find(session, who, project_id, form_id) if form_id is not None else None)
 
 
-@routes.get("/projects/<project_id>/assignments")
+@on_every_target("")
+@described(AssignmentExtended, many=True, extended=True)
+def list_assignments(target: Target) -> Response:
+    """Who has which role here; with the people when asked for extended metadata."""
+    schema = AssignmentExtended(many=True) if extended() else AssignmentAnswer(many=True)
+    return as_json(schema.dump(assignments.listed(db.session(), target)))
+
+
+@on_every_target("/<role>")
+@described(ActorAnswer, many=True)
+def list_actors(target: Target, role: str) -> Response:
+    """Those who have this role here; the role by number or system name."""
+    found = assignments.listed(db.session(), target, find_role(role))
+    return as_json(ActorAnswer(many=True).dump([each.actor for each in found]))
+
+
+@on_every_target("/<role>/<actor_id>", "POST")
+@described(SuccessAnswer)
+def assign(target: Target, role: str, actor_id: int) -> Response:
+    """Gives somebody a role here; pyODK names the role of app users 2. On the site it becomes the account's own role."""
+    assignments.assign(db.session(), identity(), find_role(role), actor_id, target)
+    return success()
+
+
+@on_every_target("/<role>/<actor_id>", "DELETE")
+@described(SuccessAnswer)
+def unassign(target: Target, role: str, actor_id: int) -> Response:
+    """Takes a role back."""
+    assignments.unassign(db.session(), identity(), find_role(role), actor_id, target)
+    return success()
+
+
+@routes.get(f"{PROJECT}/assignments/forms")
 @allow(Verb.DEVICE_MANAGE)
-def list_project_assignments(project_id: int) -> Response:
-    """Who has a role in the project."""
-    session = db.session()
-    projects.find(session, identity(), project_id)
-    return as_json(app_users.project_assignments(session, project_id))
-
-
-@routes.get("/projects/<project_id>/assignments/forms")
-@allow(Verb.DEVICE_MANAGE)
+@described(FormAssignmentExtended, many=True, extended=True)
 def list_assignments_by_form(project_id: int) -> Response:
     """What is assigned, form by form."""
-    session = db.session()
-    projects.find(session, identity(), project_id)
-    return as_json(app_users.project_assignments(session, project_id, forms=True))
+    return _by_form(project_id)
 
 
-@routes.get("/projects/<project_id>/assignments/forms/<role>")
+@routes.get(f"{PROJECT}/assignments/forms/<role>")
 @allow(Verb.DEVICE_MANAGE)
+@described(FormAssignmentExtended, many=True, extended=True)
 def list_assignments_of_role_by_form(project_id: int, role: str) -> Response:
     """What is assigned in one role, form by form."""
-    session = db.session()
-    projects.find(session, identity(), project_id)
-    wanted = find_role(role).id
-    return as_json([row for row in app_users.project_assignments(session, project_id, forms=True) if row["roleId"] == wanted])
+    return _by_form(project_id, role)
 
 
-@routes.get("/projects/<project_id>/assignments/<role>")
-@allow(Verb.DEVICE_MANAGE)
-def list_project_assignments_of_role(project_id: int, role: str) -> Response:
-    """The ids of those who have this role in the project."""
-    session = db.session()
-    projects.find(session, identity(), project_id)
-    wanted = find_role(role).id
-    return as_json([row["actorId"] for row in app_users.project_assignments(session, project_id) if row["roleId"] == wanted])
-
-
-@routes.post("/projects/<project_id>/assignments/<role>/<actor_id>")
-@allow(Verb.DEVICE_MANAGE)
-def assign_project(project_id: int, role: str, actor_id: int) -> Response:
-    """Lets somebody fill all forms of the project."""
-    session, who = db.session(), identity()
-    projects.find(session, who, project_id)
-    app_users.assign(session, who, find_role(role), actor_id, project_id, None)
-    return success()
-
-
-@routes.delete("/projects/<project_id>/assignments/<role>/<actor_id>")
-@allow(Verb.DEVICE_MANAGE)
-def unassign_project(project_id: int, role: str, actor_id: int) -> Response:
-    """Takes that right back."""
-    session, who = db.session(), identity()
-    projects.find(session, who, project_id)
-    app_users.unassign(session, who, find_role(role), actor_id, project_id, None)
-    return success()
-
-
-@routes.get("/projects/<project_id>/forms/<path:form_id>/assignments")
-@allow(Verb.DEVICE_MANAGE)
-def list_form_assignments(project_id: int, form_id: str) -> Response:
-    """Who was assigned to the form."""
-    session = db.session()
-    return as_json(app_users.form_assignments(session, form_catalogue.find(session, identity(), project_id, form_id)))
-
-
-@routes.get("/projects/<project_id>/forms/<path:form_id>/assignments/<role>")
-@allow(Verb.DEVICE_MANAGE)
-def list_form_assignments_of_role(project_id: int, form_id: str, role: str) -> Response:
-    """The ids of those who were assigned to the form in this role."""
-    session, wanted = db.session(), find_role(role).id
-    rows = app_users.form_assignments(session, form_catalogue.find(session, identity(), project_id, form_id))
-    return as_json([row["actorId"] for row in rows if row["roleId"] == wanted])
-
-
-@routes.post("/projects/<project_id>/forms/<path:form_id>/assignments/<role>/<actor_id>")
-@allow(Verb.DEVICE_MANAGE)
-def assign_form(project_id: int, form_id: str, role: str, actor_id: int) -> Response:
-    """Lets somebody fill the form; pyODK names the role 2."""
-    session, who = db.session(), identity()
-    form = form_catalogue.find(session, who, project_id, form_id)
-    app_users.assign(session, who, find_role(role), actor_id, project_id, form)
-    return success()
-
-
-@routes.delete("/projects/<project_id>/forms/<path:form_id>/assignments/<role>/<actor_id>")
-@allow(Verb.DEVICE_MANAGE)
-def unassign_form(project_id: int, form_id: str, role: str, actor_id: int) -> Response:
-    """Takes that right back."""
-    session, who = db.session(), identity()
-    form = form_catalogue.find(session, who, project_id, form_id)
-    app_users.unassign(session, who, find_role(role), actor_id, project_id, form)
-    return success()
+def _by_form(project_id: int, role: str | None = None) -> Response:
+    project = projects.find(db.session(), identity(), project_id)
+    found = assignments.listed_by_form(db.session(), project, find_role(role) if role is not None else None)
+    schema = FormAssignmentExtended(many=True) if extended() else FormAssignmentAnswer(many=True)
+    return as_json(schema.dump(found))

@@ -12,6 +12,8 @@ from server.extensions import db
 from server.gate import allow
 from server.problems import Problem
 from server.queries import audits
+from server.schemas.audits import AuditAnswer, AuditQuery
+from server.schemas.described import described
 from server.schemas.submissions import actor_row
 from server.services.identity import Verb
 from server.services.times import stamp
@@ -21,6 +23,7 @@ MOST = 10_000
 
 @routes.get("/audits")
 @allow(Verb.AUDIT_READ)
+@described(AuditAnswer, many=True, query=AuditQuery, extended=True)
 def list_audits() -> Response:
     """Rows newest first; `action` (a name, a group or nonverbose), `start`, `end`, `limit`, `offset`."""
     limit, offset = limits(MOST)

@@ -10,6 +10,8 @@ from server.central.routes import routes
 from server.extensions import db
 from server.gate import allow, identity, public
 from server.problems import Problem
+from server.schemas.base import SuccessAnswer
+from server.schemas.described import described
 from server.schemas.sessions import SessionAnswer, SessionRequest
 from server.services import api_sessions, authentication
 from server.services.identity import Verb
@@ -17,9 +19,13 @@ from server.services.identity import Verb
 
 @routes.post("/sessions")
 @public
+@described(SessionAnswer, body=SessionRequest)
 def create_session() -> Response:
     """E-mail and password for a token (200 as ODK Central, not 201); wrong ones are 401.2, too many 429."""
     body = read(SessionRequest())
+    absent = [name for name in ("email", "password") if not body.get(name)]
+    if absent:
+        raise Problem("missing_parameters", expected="email, password", got=", ".join(sorted({"email", "password"} - {*absent})))
     address = request.remote_addr or ""
     token, row = authentication.log_in(db.session(), body["email"], body["password"], address, "api")
     answer = {"token": token, "csrf": row.csrf, "expires_at": row.expires_at, "created_at": row.created_at}
@@ -31,6 +37,7 @@ def create_session() -> Response:
 
 @routes.get("/sessions/restore")
 @allow(Verb.OWN_ACCOUNT)
+@described(SessionAnswer)
 def restore_session() -> Response:
     """The session that the request came with, without its token."""
     return as_json(SessionAnswer(exclude=("token", "csrf")).dump(api_sessions.own_session(db.session(), _bearer())))
@@ -38,6 +45,7 @@ def restore_session() -> Response:
 
 @routes.delete("/sessions/current")
 @allow(Verb.OWN_ACCOUNT)
+@described(SuccessAnswer)
 def end_own_session() -> Response:
     """Ends the session that the request came with."""
     return _end(_bearer())
@@ -45,6 +53,7 @@ def end_own_session() -> Response:
 
 @routes.delete("/sessions/<token>")
 @allow(Verb.OWN_ACCOUNT)
+@described(SuccessAnswer)
 def end_session(token: str) -> Response:
     """Ends a session by its token; only its owner or whoever manages users may. App users' tokens are revoked likewise."""
     return _end(token)

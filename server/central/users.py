@@ -6,14 +6,30 @@ from typing import Any
 
 from flask import Response, request
 
+from server import logs
 from server.central.bodies import read
 from server.central.replies import as_json, extended, success
 from server.central.routes import routes
 from server.extensions import db
-from server.gate import allow, identity
-from server.schemas.actors import PasswordChange, UserAnswer, UserChange, UserRequest
+from server.gate import allow, identity, identity_or_none, public
+from server.problems import Problem
+from server.schemas.actors import (
+    PasswordChange,
+    ResetAnswer,
+    ResetQuery,
+    ResetRequest,
+    UserAnswer,
+    UserChange,
+    UserListQuery,
+    UserMade,
+    UserRequest,
+    UserWithVerbs,
+)
+from server.schemas.base import SuccessAnswer
+from server.schemas.described import described
 from server.services import accounts, people
 from server.services.identity import Verb
+from server.services.odata_options import flag
 
 
 def _row(account: people.Account) -> dict[str, Any]:
@@ -23,6 +39,7 @@ def _row(account: people.Account) -> dict[str, Any]:
 
 @routes.get("/users/current")
 @allow(Verb.OWN_ACCOUNT)
+@described(UserWithVerbs, extended=True)
 def show_own_account() -> Response:
     """The account that asks; with its verbs when asked for extended metadata."""
     who = identity()
@@ -31,14 +48,18 @@ def show_own_account() -> Response:
 
 
 @routes.get("/users")
-@allow(Verb.USER_MANAGE)
+@allow(Verb.USER_MANAGE, Verb.DEVICE_MANAGE)
+@described(UserAnswer, many=True, query=UserListQuery)
 def list_users() -> Response:
-    """Everybody with an account; `q` looks into names and e-mail addresses."""
-    return as_json([_row(account) for account in people.listed(db.session(), request.args.get("q", "")[:200])])
+    """Everybody with an account; `q` looks into names and addresses. Who manages no accounts gives an address whole."""
+    search = request.args.get("q", "")[:200]
+    found = people.listed(db.session(), search) if identity().may(Verb.USER_MANAGE) else people.with_email(db.session(), search)
+    return as_json([_row(account) for account in found])
 
 
 @routes.post("/users")
 @allow(Verb.USER_MANAGE)
+@described(UserMade, body=UserRequest)
 def create_user() -> Response:
     """A new account. Without a password a one-time password is made and shown here once."""
     session = db.session()
@@ -48,15 +69,39 @@ def create_user() -> Response:
     return response
 
 
+@routes.post("/users/reset/initiate")
+@public
+@described(ResetAnswer, body=ResetRequest, query=ResetQuery)
+def ask_for_reset() -> Response:
+    """Somebody forgot a password. This server sends no mail: the wish is logged, and an administrator hands a new password over.
+
+    With invalidate=true an administrator replaces the password at once; the answer holds the one-time password.
+    """
+    email, who = read(ResetRequest())["email"], identity_or_none()
+    if not flag(request.args.get("invalidate")):
+        logs.warning("somebody asks for a new password", email=email[:320], address=request.remote_addr)
+        return success()
+    if who is None or not who.may(Verb.USER_MANAGE):
+        raise Problem("not_allowed")
+    handed = people.reset_password(db.session(), who, email)
+    response = as_json({"success": True, **({"oneTimePassword": handed} if handed else {})})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 @routes.get("/users/<actor_id>")
-@allow(Verb.USER_MANAGE)
+@allow(Verb.OWN_ACCOUNT)
+@described(UserAnswer)
 def show_user(actor_id: int) -> Response:
-    """One account."""
+    """One account: the own one, or for whoever manages accounts any."""
+    if actor_id != identity().actor_id and not identity().may(Verb.USER_MANAGE):
+        raise Problem("not_allowed")
     return as_json(_row(people.account(db.session(), actor_id)))
 
 
 @routes.patch("/users/<actor_id>")
 @allow(Verb.USER_MANAGE)
+@described(UserAnswer, body=UserChange)
 def change_user(actor_id: int) -> Response:
     """Changes name, e-mail address or role."""
     return as_json(_row(people.change(db.session(), identity(), actor_id, read(UserChange()))))
@@ -64,6 +109,7 @@ def change_user(actor_id: int) -> Response:
 
 @routes.delete("/users/<actor_id>")
 @allow(Verb.USER_MANAGE)
+@described(SuccessAnswer)
 def delete_user(actor_id: int) -> Response:
     """Takes an account away: it is shut out at once, its name stays on what it did."""
     accounts.delete_user(db.session(), identity(), actor_id)
@@ -72,6 +118,7 @@ def delete_user(actor_id: int) -> Response:
 
 @routes.put("/users/<actor_id>/password")
 @allow(Verb.OWN_ACCOUNT)
+@described(SuccessAnswer, body=PasswordChange)
 def change_own_password(actor_id: int) -> Response:
     """Changes one's own password; every session ends."""
     body = read(PasswordChange())

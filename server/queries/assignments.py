@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,6 +25,17 @@ def assignments(session: Session, project_id: int, form_id: int | None) -> Seque
     return session.scalars(
         select(Assignment).where(Assignment.project_id == project_id, on_form).order_by(Assignment.id)
     ).all()
+
+
+def of_actor(session: Session, actor_id: int) -> Sequence[Assignment]:
+    """Everything that is assigned to somebody, in whatever project."""
+    return session.scalars(select(Assignment).where(Assignment.actor_id == actor_id)).all()
+
+
+def actors(session: Session, actor_ids: Collection[int]) -> dict[int, Actor]:
+    """Live actors by id."""
+    rows = session.scalars(select(Actor).where(Actor.id.in_(actor_ids), Actor.deleted_at.is_(None)))
+    return {row.id: row for row in rows}
 
 
 def form_assignments(session: Session, project_id: int) -> Sequence[tuple[Assignment, str]]:

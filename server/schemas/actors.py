@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from server.schemas.base import Answer, Request, Stamp
+from server.schemas.base import Answer, Query, Request, Stamp
 
 _KEY = validate.Range(1, 2**31 - 1)
 
@@ -23,7 +23,7 @@ class ActorAnswer(Answer):
 class UserAnswer(ActorAnswer):
     """A person with e-mail address. role: this server's own role, beside ODK Central's fields."""
 
-    email = fields.String()
+    email = fields.String(allow_none=True)
     lastLoginAt = Stamp(attribute="last_login_at")
     role = fields.String()
 
@@ -71,7 +71,7 @@ class AppUserAnswer(ActorAnswer):
 class AppUserExtended(AppUserAnswer):
     """An app user with its maker and when it was last heard of."""
 
-    createdBy = fields.Dict(attribute="created_by", allow_none=True)
+    createdBy = fields.Nested(ActorAnswer, attribute="created_by", allow_none=True)
     lastUsed = Stamp(attribute="last_used")
 
 
@@ -91,3 +91,85 @@ class AssignmentAnswer(Answer):
 
     actorId = fields.Integer(attribute="actor_id")
     roleId = fields.Integer(attribute="role_id")
+
+
+class AssignmentExtended(AssignmentAnswer):
+    """The same with the person or app user."""
+
+    actor = fields.Nested(ActorAnswer)
+
+
+class FormAssignmentAnswer(AssignmentAnswer):
+    """Who has which role on which form."""
+
+    xmlFormId = fields.String(attribute="xml_form_id")
+
+
+class FormAssignmentExtended(FormAssignmentAnswer):
+    """The same with the person or app user."""
+
+    actor = fields.Nested(ActorAnswer)
+
+
+class PublicLinkRequest(Request):
+    """A new public link."""
+
+    displayName = fields.String(required=True, validate=validate.Length(1, 255))
+    once = fields.Boolean(load_default=False)
+
+
+class PublicLinkChange(Request):
+    """What may change of a public link."""
+
+    displayName = fields.String(validate=validate.Length(1, 255))
+    once = fields.Boolean()
+
+
+class PublicLinkAnswer(ActorAnswer):
+    """A public link; token null: revoked."""
+
+    once = fields.Boolean()
+    token = fields.String(allow_none=True)
+
+
+class PublicLinkExtended(PublicLinkAnswer):
+    """A public link with its maker."""
+
+    createdBy = fields.Nested(ActorAnswer, attribute="created_by", allow_none=True)
+
+
+class UserWithVerbs(UserAnswer):
+    """The own account with what it may do, in ODK Central's words."""
+
+    verbs = fields.List(fields.String())
+
+
+class UserMade(UserAnswer):
+    """A new account; oneTimePassword: to hand over, when none was given."""
+
+    oneTimePassword = fields.String()
+
+
+class UserListQuery(Query):
+    """Whom to look for."""
+
+    q = fields.String()
+
+
+class ResetRequest(Request):
+    """Whose password is to be replaced."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 320))
+
+
+class ResetQuery(Query):
+    """What becomes of the present password."""
+
+    invalidate = fields.Boolean()
+
+
+class ResetAnswer(Answer):
+    """oneTimePassword: to hand over, when an administrator replaced the password."""
+
+    success = fields.Boolean()
+    oneTimePassword = fields.String()

@@ -22,6 +22,28 @@ class ProjectChange(Request):
     archived = fields.Boolean(allow_none=True)
 
 
+class WholeAssignment(Request):
+    """Who has which role on a form."""
+
+    actorId = fields.Integer(required=True, strict=True, validate=validate.Range(1, 2**31 - 1))
+    roleId = fields.Integer(required=True, strict=True, validate=validate.Range(1, 100))
+
+
+class WholeForm(Request):
+    """A form of the project: its state and everybody who is assigned to it."""
+
+    xmlFormId = fields.String(required=True)
+    state = fields.String(validate=validate.OneOf(["open", "closing", "closed"]))
+    assignments = fields.List(fields.Nested(WholeAssignment))
+
+
+class ProjectWhole(ProjectChange):
+    """All that may change of a project."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 255))
+    forms = fields.List(fields.Nested(WholeForm))
+
+
 class ProjectAnswer(Answer):
     """A project."""
 

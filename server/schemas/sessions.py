@@ -10,8 +10,8 @@ from server.schemas.base import Answer, Request, Stamp
 class SessionRequest(Request):
     """E-mail address and password."""
 
-    email = fields.String(required=True)
-    password = fields.String(required=True)
+    email = fields.String(allow_none=True, metadata={"minLength": 1})
+    password = fields.String(allow_none=True, metadata={"minLength": 1})
 
 
 class SessionAnswer(Answer):

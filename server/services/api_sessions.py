@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from server.models import LoginSession
 from server.problems import Problem
 from server.queries import accounts
-from server.services import devices
+from server.services import devices, public_links
 from server.services.authentication import token_hash
 from server.services.identity import Identity, Verb
 from server.services.journal import now
@@ -22,7 +22,7 @@ def own_session(session: Session, token: str) -> LoginSession:
 
 
 def end_session(session: Session, who: Identity, token: str) -> None:
-    """Ends a session by its token, or revokes the app user that holds the token, and commits.
+    """Ends a session by its token, or revokes the app user or public link that holds the token, and commits.
 
     Raises Problem not_found for a token nobody has, and not_allowed for somebody else's.
     """
@@ -35,6 +35,8 @@ def end_session(session: Session, who: Identity, token: str) -> None:
         session.commit()
         return
     found = accounts.app_user_by_token(session, hashed)
+    if found is None and who.may(Verb.DEVICE_MANAGE) and public_links.revoke(session, who, token):
+        return
     if found is None or found[0].revoked_at is not None:
         raise Problem("not_found")
     if not who.may(Verb.DEVICE_MANAGE):

@@ -20,7 +20,7 @@ def audit(
     """Adds one row; the caller commits. actor None is the console; details must hold no password and no token."""
     row = Audit(
         actor_id=actor.actor_id if actor else None, action=action, actee=actee[:300] if actee else None,
-        details=details, notes=notes, logged_at=now(),
+        details=details, notes=notes or (actor.notes if actor else None), logged_at=now(),
     )
     session.add(row)
     return row

@@ -21,7 +21,7 @@ from server.config import Settings
 from server.extensions import db
 from server.models import Actor, LoginSession, User
 from server.problems import Problem
-from server.queries import accounts, mission
+from server.queries import accounts, mission, public_links
 from server.services import attempts, devices_seen, digest, schemes
 from server.services.audits import audit
 from server.services.identity import APP_USER_VERBS, ROLES, Identity
@@ -158,13 +158,26 @@ def _by_key(session: Session, token: str) -> Identity:
     if not TOKEN.fullmatch(token):
         raise Problem("not_authenticated")
     found = accounts.app_user_by_token(session, token_hash(token))
-    if found is None or found[0].revoked_at is not None or found[1].deleted_at is not None:
+    if found is None:
+        return _by_link(session, token)
+    if found[0].revoked_at is not None or found[1].deleted_at is not None:
         raise Problem("not_allowed")
     app_user, actor = found
     devices_seen.note(session, app_user)
     return Identity(
         actor_id=actor.id, name=actor.display_name, type="field_key", role="app_user", how="key", verbs=APP_USER_VERBS,
         post_id=app_user.post_id, project_id=app_user.project_id,
+    )
+
+
+def _by_link(session: Session, token: str) -> Identity:
+    found = public_links.by_token(session, token_hash(token))
+    if found is None or found[0].revoked_at is not None or found[1].deleted_at is not None:
+        raise Problem("not_allowed")
+    _link, actor, form = found
+    return Identity(
+        actor_id=actor.id, name=actor.display_name, type="public_link", role="public_link", how="key", verbs=APP_USER_VERBS,
+        project_id=form.project_id,
     )
 
 

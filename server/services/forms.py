@@ -227,9 +227,9 @@ def set_state(session: Session, form: Form, state: str, actor: Identity | None =
 
 def may_fill(session: Session, form: Form, who: Identity) -> bool:
     """Whether this actor may send reports on the form: staff by role, devices and collectors by duty or assignment."""
-    if who.type == "field_key" and who.project_id != form.project_id:
+    if who.project_id is not None and who.project_id != form.project_id:
         return False
-    if who.role in {"admin", "hq_officer", "officer"}:
+    if who.role in {"admin", "hq_officer", "officer"} or who.project_role == "manager":
         return who.may(Verb.SUBMISSION_CREATE)
     return form.id in queries.fillable_form_ids(session, form.project_id, who)
 
@@ -256,6 +256,7 @@ def _store_draft(
     if not ignore_warnings and (found := _to_confirm(converted, filename)):
         raise Problem("form_warnings", count=len(found), findings=[each.as_dict() for each in found])
     definition = parse(converted.xml)
+    form_datasets.check_names(session, project_id, definition)
     instant = journal.now()
     form = queries.form(session, project_id, converted.form_id) or _revived(session, project_id, converted.form_id)
     if form is None:

@@ -90,7 +90,9 @@ DEFAULT_AUDIENCE = "ngo"
 class Identity:
     """An authenticated actor. how: bearer | basic | digest | cookie (pages) | api_cookie | key | system.
 
-    undivided: the mission has no sectors yet, so an officer without one is not limited.
+    undivided: the mission has no sectors yet, so an officer without one is not limited. project_role: "manager" or "viewer"
+    of the project that the request is about; whole_project: all of it, not only the own sector (see services.project_rights).
+    notes: what the actor said about this request, for the audit log.
     """
 
     actor_id: int
@@ -109,6 +111,9 @@ class Identity:
     read_only: bool = False
     must_change_password: bool = False
     undivided: bool = False
+    project_role: str | None = None
+    whole_project: bool = False
+    notes: str | None = None
 
     def may(self, *verbs: Verb) -> bool:
         """True if at least one of the verbs is granted."""
@@ -119,7 +124,9 @@ class Identity:
         """Officers and observers see their sector; collectors and app users what they sent; partners releases only."""
         if self.role == "partner":
             return Scope(released_only=True, audiences=AUDIENCE_READS.get(self.audience or DEFAULT_AUDIENCE, ("public",)))
-        if self.role in {"collector", "observer", "app_user"}:
+        if self.whole_project:
+            return Scope()
+        if self.role in {"collector", "observer", "app_user", "public_link"}:
             return Scope(sector_id=self.sector_id, own_actor_id=self.actor_id)
         if self.role == "officer" and not (self.undivided and self.sector_id is None):
             # An officer without a sector sees nothing rather than everything; 0 is no sector's id.

@@ -58,6 +58,18 @@ def listed(session: Session, search: str) -> list[Account]:
     return [_account(user, actor) for user, actor, _sector in queries.users(session, search)]
 
 
+def with_email(session: Session, email: str) -> list[Account]:
+    """The account with exactly this address, or none."""
+    found = queries.user_by_email(session, email.strip().lower()) if email.strip() else None
+    return [_account(*found)] if found else []
+
+
+def reset_password(session: Session, who: Identity, email: str) -> str | None:
+    """Replaces the password of the account with this address, and commits; returns the one-time password, None for nobody."""
+    found = queries.user_by_email(session, email.strip().lower())
+    return accounts.reset_password(session, who, found[1].id) if found else None
+
+
 def create(session: Session, who: Identity, wish: Mapping[str, Any]) -> tuple[Account, str | None]:
     """A new account, committed; returns it with the one-time password if none was given.
 

@@ -11,28 +11,27 @@ from server.models import Project
 from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import projects as queries
-from server.services import entries
+from server.services import entries, project_rights
 from server.services.audits import audit
 from server.services.identity import Identity, Verb
 from server.services.journal import now
+from server.services.project_rights import MISSION
 from server.services.roles import central_verbs
-
-MISSION = 1
 
 
 def find(session: Session, who: Identity, project_id: int) -> Project:
-    """The project. Raises Problem not_found, and not_allowed for an app user of another project."""
+    """The project. Raises Problem not_found, and not_allowed for whoever has no business in it."""
     project = form_queries.project(session, project_id)
     if project is None:
         raise Problem("not_found")
-    if who.project_id is not None and who.project_id != project_id:
+    if not project_rights.sees(session, who, project_id):
         raise Problem("not_allowed")
     return project
 
 
-def visible(session: Session) -> list[Project]:
-    """Every live project."""
-    return list(queries.projects(session))
+def visible(session: Session, who: Identity) -> list[Project]:
+    """Every live project that the actor may know of."""
+    return project_rights.visible(session, who, list(queries.projects(session)))
 
 
 def extended(session: Session, who: Identity, project: Project) -> dict[str, Any]:

@@ -42,8 +42,14 @@ ROLES = (
     CentralRole(5, "manager", "Project Manager", _MANAGE),
     CentralRole(6, "viewer", "Project Viewer", _VIEW),
     CentralRole(7, "formfill", "Data Collector", _FILL),
+    CentralRole(8, "pub-link", "Public Link", ("form.read", "submission.create")),
 )
-ASSIGNABLE = frozenset({"app-user", "formfill"})
+# What is assigned on a form, and on a project; on the whole site a role is the account's own.
+ON_FORMS = frozenset({"app-user", "formfill"})
+ON_PROJECTS = ON_FORMS | {"manager", "viewer"}
+# This server's role behind a role that is assigned on the whole site; whoever loses it keeps the least.
+ON_SITE = {"admin": "admin", "manager": "hq_officer", "viewer": "officer", "formfill": "collector"}
+LEAST = "collector"
 
 
 def find_role(name: str) -> CentralRole:
@@ -62,8 +68,11 @@ def central_role(role: str) -> CentralRole | None:
 
 def central_verbs(who: Identity) -> list[str]:
     """What the actor may do, in ODK Central's words."""
-    role = find_role("app-user") if who.type == "field_key" else central_role(who.role)
+    devices = {"field_key": "app-user", "public_link": "pub-link"}
+    role = find_role(devices[who.type]) if who.type in devices else central_role(who.role)
     verbs = set(role.verbs) if role else set()
+    if who.project_role is not None:
+        verbs |= set(find_role(who.project_role).verbs)
     if who.role == "officer":
         # An officer reviews and corrects in the own sector, which Central's viewer may not.
         verbs |= {"submission.create", "submission.update", "entity.create", "entity.update"}

@@ -8,6 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.cast import PASSWORD, Cast
+from tests.server.central_forms import FORM_ID, Api, api
+
+__all__ = ["api"]
 
 STAMP = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")
 
@@ -51,7 +54,7 @@ def test_nobody_ends_the_session_of_another(client: FlaskClient, cast: Cast) -> 
 @pytest.mark.parametrize("body, code", [
     (b"", 400.1), (b"[]", 400.1), (b"{", 400.1), (b'{"email": NaN, "password": "x"}', 400.1), (b"\xff\xfe", 400.1),
     (b'{"email": "a\\u0000b", "password": "x"}', 400.1), (b'{"email": "\\ud800", "password": "x"}', 400.1),
-    (b"[" * 100_000, 400.1), (b'{"email": "a@b.c"}', 400.2), (b'{"email": 5, "password": []}', 400.8), (b"null", 400.1),
+    (b"[" * 100_000, 400.1), (b'{"email": "a@b.c"}', 400.3), (b'{"email": 5, "password": []}', 400.8), (b"null", 400.1),
     (b'{"email": ' + b"9" * 5000 + b"}", 400.1),
 ])  # fmt: skip
 def test_a_faulty_log_in_body_is_refused_with_a_code(client: FlaskClient, cast: Cast, body: bytes, code: float) -> None:
@@ -144,20 +147,13 @@ def test_an_app_user_is_assigned_to_the_project_once_and_taken_off(client: Flask
     assigned = client.get("/v1/projects/1/assignments/app-user", headers=head).get_json()
 
     assert again.get_json() == {"success": True}
-    assert assigned == [cast.device_actor_ids[0]]
+    assert [each["id"] for each in assigned] == [cast.device_actor_ids[0]]
     assert client.delete(path, headers=head).get_json() == {"success": True}
     assert client.delete(path, headers=head).status_code == 404
 
 
-def test_roles_of_people_are_not_given_by_assignment(client: FlaskClient, cast: Cast) -> None:
-    answer = client.post(f"/v1/projects/1/assignments/manager/{cast.officer.actor_id}", headers=cast.hq_officer.bearer)
-
-    assert answer.get_json()["code"] == 400.8
-    assert client.post(f"/v1/assignments/admin/{cast.officer.actor_id}", headers=cast.admin.bearer).status_code == 400
-
-
 def test_an_unknown_method_is_answered_in_json(client: FlaskClient, cast: Cast) -> None:
-    answer = client.put("/v1/projects/1", json={}, headers=cast.admin.bearer)
+    answer = client.put("/v1/projects/1/app-users", json={}, headers=cast.admin.bearer)
 
     assert answer.status_code in {404, 405}
     assert "message" in answer.get_json()
@@ -169,3 +165,51 @@ def test_answers_carry_an_etag_that_gives_304(client: FlaskClient, cast: Cast) -
 
     assert first.headers["ETag"].startswith("W/")
     assert (second.status_code, second.data) == (304, b"")
+
+
+def test_an_app_user_gets_another_name(client: FlaskClient, cast: Cast) -> None:
+    head, path = cast.hq_officer.bearer, f"/v1/app-users/{cast.device_actor_ids[0]}"
+    renamed = client.patch(path, json={"displayName": "Patrol 9"}, headers=head)
+
+    assert (renamed.status_code, renamed.get_json()["displayName"]) == (200, "Patrol 9")
+    assert client.get(path, headers=head).get_json()["displayName"] == "Patrol 9"
+
+
+def test_a_reason_given_in_a_header_lies_in_the_audit_log(client: FlaskClient, cast: Cast) -> None:
+    client.patch("/v1/projects/1", json={"name": "Mission"}, headers={**cast.admin.bearer, "X-Action-Notes": "as%20agreed"})
+    row = client.get("/v1/audits?action=project.update", headers=cast.admin.bearer).get_json()[0]
+
+    assert (row["actorId"], row["notes"]) == (cast.admin.actor_id, "as agreed")
+
+
+@pytest.mark.parametrize("body", [{}, {"email": "", "password": ""}, {"email": "a@b.example"}])
+def test_a_log_in_that_lacks_something_is_400_3_and_says_nothing_of_passwords(client: FlaskClient, body: object) -> None:
+    answer = client.post("/v1/sessions", json=body)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, 400.3)
+
+
+@pytest.mark.parametrize("path", ["/projects", "/projects/1/forms", "/sessions", "/users/current", "/v/projects", "/vx/projects"])
+def test_an_address_without_version_is_404_2(client: FlaskClient, cast: Cast, path: str) -> None:
+    answer = client.get(path, headers=cast.admin.bearer)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (404, 404.2)
+
+
+def test_a_project_is_replaced_as_a_whole_with_who_fills_its_forms(api: Api, cast: Cast) -> None:
+    device = cast.device_actor_ids[0]
+    form = {"xmlFormId": FORM_ID, "state": "closing", "assignments": [{"actorId": device, "roleId": 2}]}
+    wish = {"name": "All", "forms": [form]}
+    done = api.client.put("/v1/projects/1", json=wish, headers=api.head)
+
+    assert (done.status_code, done.get_json()["name"]) == (200, "All")
+    assert api.get("")["state"] == "closing"
+    assert api.get("/assignments") == [{"actorId": device, "roleId": 2}]
+    api.client.put("/v1/projects/1", json={"name": "All", "forms": [{"xmlFormId": FORM_ID, "assignments": []}]}, headers=api.head)
+    assert api.get("/assignments") == []
+
+
+def test_a_project_replaced_with_other_forms_is_501_2(api: Api) -> None:
+    answer = api.client.put("/v1/projects/1", json={"name": "All", "forms": []}, headers=api.head)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (501, 501.2)
