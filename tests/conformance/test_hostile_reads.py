@@ -29,7 +29,8 @@ def served_at_once(patrol: Patrol) -> bool:
     "path",
     [
         f"{FORM}.svc/Nothing", f"{FORM}.svc/Submissions.nothing", "/forms/nothing.svc/Submissions",
-        "/datasets/nothing.svc/Entities", f"{FORM}.svc/Submissions('uuid%3Anothing')", f"{FORM}/submissions/nothing.xml", "/datasets/nothing/entities.csv",
+        "/datasets/nothing.svc/Entities", f"{FORM}.svc/Submissions('uuid%3Anothing')", f"{FORM}/submissions/nothing.xml",
+        "/datasets/nothing/entities.csv",
         f"{FORM}.svc/Submissions?$skiptoken=01eyJ4Ijo", f"{FORM}/submissions.geojson?fieldpath=/nothing",
     ],
 )
