@@ -14,6 +14,7 @@ from lxml import etree
 
 from forms.findings import Finding, FormRefused, Place, error, warning
 from forms.formcheck import expressions
+from forms.formcheck.file_names import file_findings
 from forms.xmlsafe import XmlRefused, local_name, parse_xml
 
 XF: Final = "{http://www.w3.org/2002/xforms}"
@@ -90,6 +91,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _model_findings(root: etree._Element, model: etree._Element, primary: etree._Element) -> Iterator[Finding]:
+    yield from file_findings(root)
     known = frozenset(_paths(primary, ""))
     instances = frozenset(str(i.get("id")) for i in model.iterfind(f"{XF}instance") if i.get("id"))
     for bind in model.iterfind(f"{XF}bind"):
