@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from forms import openrosa
 from server.config import Settings
@@ -54,7 +55,7 @@ def document(data: bytes, content_type: str, md5: str | None = None, gzipped: by
         response.add_etag(weak=True)
     else:
         response.set_etag(md5)
-    response.make_conditional(request, accept_ranges=True, complete_length=len(data))
+    _judge_conditions(response, len(data))
     if response.status_code == 200 and data and _takes_gzip():
         response.set_data(gzipped or _compressed(data, md5))
         _mark_gzipped(response)
@@ -84,7 +85,7 @@ def _stored(file: MediaFile, sha256: str) -> Response:
     response = with_headers(Response(store.chunks(sha256), content_type=file.content_type))
     response.content_length = file.size
     response.set_etag(file.md5)
-    response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+    _judge_conditions(response, file.size)
     if _TEXT.search(file.name) or file.content_type.startswith("text/"):
         if response.status_code == 200 and file.size and _takes_gzip():
             response.response = _gzipping(store.chunks(sha256))
@@ -92,6 +93,16 @@ def _stored(file: MediaFile, sha256: str) -> Response:
             _mark_gzipped(response)
         response.headers.add("Vary", "Accept-Encoding")
     return response
+
+
+def _judge_conditions(response: Response, length: int) -> None:
+    """Makes it 304 for whoever has it, 206 for whoever wants a part, 416 for a part that is not there."""
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=length)
+    except RequestedRangeNotSatisfiable:
+        response.status_code = 416
+        response.set_data(b"")
+        response.headers["Content-Range"] = f"bytes */{length}"
 
 
 def _gzipping(pieces: Iterable[bytes]) -> Iterator[bytes]:
