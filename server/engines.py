@@ -14,7 +14,7 @@ CONNECT_SECONDS = 10
 def engine_options(url: str) -> dict[str, Any]:
     """Pool and connection options per database: SQLite waits 30 s for its one writer; PostgreSQL checks old connections."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 30, "check_same_thread": False}}
+        return {"max_overflow": 27, "connect_args": {"timeout": 30, "check_same_thread": False}}
     return {"pool_size": 8, "max_overflow": 16, "pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_SECONDS}}
 
 

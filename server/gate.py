@@ -21,6 +21,9 @@ from server.services.identity import Identity, Verb
 # Views of the devices' door whose answers no report changes.
 _BLIND = {"form_list", "form_xml", "announce", "submit"}
 
+# A shorter body is all here before the request is looked at (see cli.patience).
+SHORT_BODY = 16_384
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -62,6 +65,8 @@ def install(app: Flask) -> None:
 def _check() -> None:
     _refuse_nul()
     g.identity = _with_notes(authentication.identify(request, current_app.config["SETTINGS"]))
+    if request.content_length is None or request.content_length > SHORT_BODY:
+        _let_go_of_the_database()
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or getattr(view, "fieldpost_public", False) or request.endpoint == "static":
         return
@@ -104,6 +109,12 @@ def _reads_reports() -> bool:
     if not path.startswith("/v1/"):
         return False
     return (request.endpoint or "").rpartition(".")[2] not in _BLIND
+
+
+def _let_go_of_the_database() -> None:
+    # A long body may take minutes to come in; a connection of the pool must not be held for it.
+    if request.method not in {"GET", "HEAD", "OPTIONS", "DELETE"}:
+        db.session.rollback()
 
 
 def _in_own_project(who: Identity) -> bool:

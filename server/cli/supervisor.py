@@ -11,8 +11,6 @@ import gc
 import os
 import select
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -24,10 +22,10 @@ from gunicorn.arbiter import Arbiter
 BUSY_SHARE = 0.6
 """Share of one core over a second from which a further web process helps."""
 CALM_SECONDS = 120.0
+# The waiting room needs epoll, which is Linux's; elsewhere gunicorn's own worker serves.
+_WORKER = "server.cli.patience.PatientWorker" if hasattr(select, "epoll") else "gthread"
 YOUNG_SECONDS = 10.0
 """A web process that loads the application is busy with itself; so long after a start nothing is concluded from that."""
-STALLED_READ_SECONDS = 60
-"""A client that sends nothing for so long in the middle of a request is cut off; it frees its thread."""
 
 
 class Preparation:
@@ -155,12 +153,6 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
         self.calm_since = time.monotonic()
         super().__init__(app)
 
-    def start(self) -> None:
-        """Listens; accepted connections inherit the read time-out of the listener."""
-        super().start()
-        for listener in self.LISTENERS:
-            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", STALLED_READ_SECONDS, 0))
-
     def manage_workers(self) -> None:
         """Called every second by the arbiter's loop."""
         self._fit_to_load()
@@ -203,12 +195,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Many threads, because phones on poor links hold theirs long; no limit on long lists of entity ids in an address."""
         options: dict[str, Any] = {
             "bind": f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}",
-            "workers": 1, "threads": self.threads, "worker_class": "server.cli.patience.PatientWorker",
+            "workers": 1, "threads": self.threads, "worker_class": _WORKER,
             "worker_connections": 1000, "timeout": 120,
             "graceful_timeout": 20, "keepalive": 15, "limit_request_line": 0, "limit_request_field_size": 65536, "backlog": 512,
             # Gunicorn would believe X-Forwarded-Proto of anybody on this machine; server.proxies judges that by the setting.
             "forwarded_allow_ips": "", "secure_scheme_headers": {},
-            "loglevel": "warning", "accesslog": None, "control_socket_disable": True, "proc_name": "fieldpost",
+            "sendfile": False, "loglevel": "warning", "accesslog": None, "control_socket_disable": True, "proc_name": "fieldpost",
         }
         for name, value in options.items():
             if name in self.cfg.settings:
