@@ -61,7 +61,7 @@ class Manifest:
 
 def is_manifest(root: etree._Element) -> bool:
     """Whether the XML has what only the manifest of an encrypted submission has, whatever its `encrypted` attribute says."""
-    return any(children(root, "base64EncryptedKey")) and any(children(root, "encryptedXmlFile"))
+    return all(next(children(root, name), None) is not None for name in ("base64EncryptedKey", "encryptedXmlFile"))
 
 
 def read_manifest(submission: ParsedSubmission) -> Manifest:

@@ -124,7 +124,8 @@ def test_folding_again_changes_nothing(phone: Phone, session: Session) -> None:
 
 
 def test_an_encrypted_report_is_summed_up_without_its_answers(phone: Phone, session: Session) -> None:
-    phone.send(report(new_id()).replace(b"<data ", b'<data encrypted="yes" '))
+    parts = b"<base64EncryptedKey>k</base64EncryptedKey><encryptedXmlFile>submission.xml.enc</encryptedXmlFile>"
+    phone.send(report(new_id()).replace(b"<data ", b'<data encrypted="yes" ').replace(b"</data>", parts + b"</data>"))
     summaries.fold(session, session.scalars(select(Fact)).all())
 
     assert session.query(SubmissionSummary).one().findings_count == 0
