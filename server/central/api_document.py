@@ -59,11 +59,19 @@ def document(app: Flask) -> dict[str, Any]:
     addresses: dict[str, dict[str, Any]] = {}
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith(PREFIX):
-            for method in sorted((rule.methods or set()) - {"OPTIONS"}):
+            for method in _methods(rule):
                 addresses.setdefault(template(rule), {})[method.lower()] = _operation(app, rule, method)
     for address, operations in sorted(addresses.items()):
         spec.path(address, operations=operations)
     return spec.to_dict()
+
+
+def _methods(rule: Rule) -> list[str]:
+    """What the rule is there for: HEAD and OPTIONS only where they have a view of their own."""
+    methods = rule.methods or set()
+    if methods == {"OPTIONS"}:
+        return ["OPTIONS"]
+    return sorted(methods - {"OPTIONS"} - ({"HEAD"} if "GET" in methods else set()))
 
 
 def template(rule: Rule) -> str:
@@ -83,7 +91,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     openrosa = rule.endpoint.startswith("openrosa.")
     summary, _, more = (view.__doc__ or "").strip().partition("\n")
     operation: dict[str, Any] = {
-        "operationId": f"{method.lower()}_{rule.endpoint}_{_number_of(app, rule)}".replace(".", "_"),
+        "operationId": f"{method.lower()}_{rule.endpoint}".replace(".", "_"),
         "summary": summary, "tags": [_OPENROSA if openrosa else view.__module__.rpartition(".")[2].replace("_", " ")],
         "parameters": list(_parameters(rule, found)), "responses": _responses(found, openrosa),
     }
@@ -94,11 +102,6 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     open_to_all = getattr(view, "fieldpost_public", False) or "<token>" in rule.rule.partition("/projects/")[0]
     operation["security"] = [] if open_to_all else [{name: []} for name in _SECURITY]
     return operation
-
-
-def _number_of(app: Flask, rule: Rule) -> int:
-    """One endpoint may stand at several addresses, and each operation needs a name of its own."""
-    return list(app.url_map.iter_rules(rule.endpoint)).index(rule)
 
 
 def _parameters(rule: Rule, found: Description) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,8 @@ def save_draft(project_id: int, form_id: str) -> Response:
     data, name, fallback = uploaded_form()
     forms.save_draft(
         session, settings(), project_id, data, name, who, xml_form_id=form.xml_form_id,
-        ignore_warnings=flag(request.args.get("ignoreWarnings")), fallback_form_id=fallback, lenient=True, strict=flag(request.args.get("strict")),
+        ignore_warnings=flag(request.args.get("ignoreWarnings")), fallback_form_id=fallback, lenient=True,
+        strict=flag(request.args.get("strict")),
     )
     return success()
 

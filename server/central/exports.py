@@ -16,6 +16,7 @@ from server.gate import identity
 from server.problems import Problem
 from server.schemas.described import CSV, GEOJSON, ZIP, described
 from server.schemas.encryption import PassphrasesRequest
+from server.schemas.odata import ExportQuery, PlacesQuery
 from server.services import form_catalogue as catalogue
 from server.services import odata_feed, submission_exports
 from server.services.audits import audit
@@ -55,28 +56,28 @@ def _tagged(response: Response, tag: str) -> Response:
 
 
 @of_reports(".csv", Verb.EXPORT)
-@described(CSV)
+@described(CSV, query=ExportQuery)
 def download_root_csv(here: Place) -> Response:
     """The root table."""
     return _send(here, _csv)
 
 
 @of_reports(".csv", Verb.EXPORT, "POST")
-@described(CSV, body=PassphrasesRequest, optional=True)
+@described(CSV, body=PassphrasesRequest, optional=True, query=ExportQuery)
 def download_root_csv_with_keys(here: Place) -> Response:
     """The same; the body may hold passphrases by key id, which open encrypted submissions for this one answer."""
     return _send(here, _csv)
 
 
 @of_reports(".csv.zip", Verb.EXPORT)
-@described(ZIP)
+@described(ZIP, query=ExportQuery)
 def download_zip(here: Place) -> Response:
     """All tables, and with attachments=true (the default) all files."""
     return _send(here, _zip)
 
 
 @of_reports(".csv.zip", Verb.EXPORT, "POST")
-@described(ZIP, body=PassphrasesRequest, optional=True)
+@described(ZIP, body=PassphrasesRequest, optional=True, query=ExportQuery)
 def download_zip_with_keys(here: Place) -> Response:
     """The same; the body may hold passphrases by key id, which open encrypted submissions for this one answer."""
     return _send(here, _zip)
@@ -105,7 +106,7 @@ def _zip(export: Export) -> Response:
 
 
 @of_reports(".geojson", Verb.EXPORT)
-@described(GEOJSON)
+@described(GEOJSON, query=PlacesQuery)
 def download_places(here: Place) -> Response:
     """Where the reports were made; `fieldpath` names another question, `limit` cuts the list."""
     export, tag = _export(here)
@@ -120,7 +121,7 @@ def download_places(here: Place) -> Response:
 
 
 @of_reports("/<instance_id>.geojson", Verb.SUBMISSION_READ)
-@described(GEOJSON)
+@described(GEOJSON, query=PlacesQuery)
 def show_place(here: Place, instance_id: str) -> Response:
     """Where one report was made."""
     export, _tag = _export(here)
@@ -128,7 +129,7 @@ def show_place(here: Place, instance_id: str) -> Response:
 
 
 @of_reports("/<instance_id>/versions/<version_id>.geojson", Verb.SUBMISSION_READ)
-@described(GEOJSON)
+@described(GEOJSON, query=PlacesQuery)
 def show_version_place(here: Place, instance_id: str, version_id: str) -> Response:
     """Where one version of a report says that it was made."""
     export, _tag = _export(here)

@@ -17,6 +17,8 @@ from server.models import Dataset
 from server.problems import Problem
 from server.queries import entities as queries
 from server.queries.entities import WantedRecords
+from server.schemas.described import CSV, GEOJSON, XML, described
+from server.schemas.odata import FilterQuery, ODataQuery
 from server.services import datasets, entity_feed, odata_metadata
 from server.services.etags import event_stamp
 from server.services.identity import Verb
@@ -31,6 +33,7 @@ def _url(dataset: Dataset) -> str:
 
 @routes.get(SERVICE)
 @allow(Verb.DATASET_READ)
+@described("application/json")
 def show_list_service(project_id: int, name: str) -> Response:
     """The one table of a list."""
     check_version()
@@ -41,6 +44,7 @@ def show_list_service(project_id: int, name: str) -> Response:
 
 @routes.get(f"{SERVICE}/$metadata")
 @allow(Verb.DATASET_READ)
+@described(XML)
 def show_list_metadata(project_id: int, name: str) -> Response:
     """Its type (EDMX)."""
     check_version()
@@ -53,6 +57,7 @@ def show_list_metadata(project_id: int, name: str) -> Response:
 
 @routes.get(f"{SERVICE}/<table>")
 @allow(Verb.DATASET_READ)
+@described("application/json", query=ODataQuery)
 def show_list_table(project_id: int, name: str, table: str) -> Response:
     """Its rows, streamed."""
     check_version()
@@ -71,6 +76,7 @@ def show_list_table(project_id: int, name: str, table: str) -> Response:
 
 @routes.get(f"{LIST}/entities.csv")
 @allow(Verb.DATASET_READ)
+@described(CSV, query=FilterQuery)
 def download_csv(project_id: int, name: str) -> Response:
     """The list as CSV; `$filter` as in OData."""
     session, dataset = db.session(), dataset_of(project_id, name)
@@ -84,6 +90,7 @@ def download_csv(project_id: int, name: str) -> Response:
 
 @routes.get(f"{LIST}/entities.geojson")
 @allow(Verb.DATASET_READ)
+@described(GEOJSON, query=FilterQuery)
 def download_geojson(project_id: int, name: str) -> Response:
     """The list as GeoJSON."""
     session, dataset = db.session(), dataset_of(project_id, name)

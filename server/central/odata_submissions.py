@@ -15,6 +15,7 @@ from server.gate import identity
 from server.models import Form, FormVersion
 from server.problems import Problem
 from server.schemas.described import XML, described
+from server.schemas.odata import ODataQuery
 from server.services import devices, odata_feed, odata_metadata
 from server.services.blobs import BlobStore
 from server.services.etags import event_stamp
@@ -83,7 +84,7 @@ def show_metadata(form: Form, version: FormVersion, here: Place) -> Response:
 
 
 @of_service("/<path:table>", PUBLISHED, DRAFTED)
-@described("application/json")
+@described("application/json", query=ODataQuery)
 def show_table(form: Form, version: FormVersion, here: Place, table: str) -> Response:
     """The rows of a table, streamed."""
     check_version()

@@ -71,6 +71,9 @@ def register(app: Flask) -> None:
         for way, root in (("key", _KEY), ("user", _USER)):
             name = _endpoint(way, path, view)
             app.add_url_rule(root + path, name, checked, methods=methods, provide_automatic_options=automatic)
+    # Its files lie at an address of the API, so this one is for accounts alone.
+    of_version = allow(Verb.FORM_READ)(_speaking(forms.version_manifest))
+    app.add_url_rule(f"{_USER}/forms/<path:form_id>/versions/<version>/manifest", "openrosa.user.version_manifest", of_version)
     for path, view, methods in _TEST_ROUTES:
         checked = public(_speaking(view) if path.endswith(_SPOKEN) else _numbered(view))
         app.add_url_rule(_TEST + path, f"openrosa.test.{view.__name__}", checked, methods=methods)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from flask import Response, request
@@ -15,7 +15,10 @@ from server.openrosa.answers import document, media
 from server.problems import Problem
 from server.queries import device_forms, forms
 from server.queries.device_forms import ListedForm
+from server.schemas.described import XML, described
+from server.schemas.openrosa import FormListQuery, IntegrityQuery, VersionQuery
 from server.services import entity_lists, form_media
+from server.services.form_catalogue import NO_VERSION
 from server.services.forms import may_fill
 from server.services.identity import Identity
 from server.services.intake import STAFF
@@ -29,6 +32,7 @@ class Address:
 
     root: str
     draft: bool = False
+    version: str | None = None
 
     @classmethod
     def of_request(cls, project_id: int, token: str | None, draft_form_id: str | None = None) -> Address:
@@ -57,7 +61,10 @@ class Address:
         return openrosa.ManifestEntry(file.name, file.md5, url, file.type, integrity)
 
     def _form(self, xml_form_id: str) -> str:
-        return f"{self.root}/draft" if self.draft else f"{self.root}/forms/{quote(xml_form_id, safe='')}"
+        if self.draft:
+            return f"{self.root}/draft"
+        form = f"{self.root}/forms/{quote(xml_form_id, safe='')}"
+        return form if self.version is None else f"{form}/versions/{quote(self.version, safe='')}"
 
 
 def check_project(project_id: int) -> Identity:
@@ -70,6 +77,7 @@ def check_project(project_id: int) -> Identity:
     return who
 
 
+@described("text/xml", query=FormListQuery)
 def form_list(project_id: int, token: str | None = None) -> Response:
     """The open forms that this device may fill."""
     session, who = db.session(), check_project(project_id)
@@ -86,12 +94,14 @@ def form_list(project_id: int, token: str | None = None) -> Response:
     return document(openrosa.form_list(entries), openrosa.CONTENT_TYPE)
 
 
+@described(XML, query=VersionQuery)
 def form_xml(project_id: int, form_id: str, token: str | None = None) -> Response:
     """The form as published, byte for byte."""
     _form, version_id = _published(project_id, form_id)
     return _xml(version_id)
 
 
+@described("text/xml", query=VersionQuery)
 def manifest(project_id: int, form_id: str, token: str | None = None) -> Response:
     """The files that the form needs beside its XML."""
     form, version_id = _published(project_id, form_id)
@@ -99,18 +109,33 @@ def manifest(project_id: int, form_id: str, token: str | None = None) -> Respons
     return _manifest(Address.of_request(project_id, token), form.xml_form_id, files)
 
 
+@described("text/xml")
+def version_manifest(project_id: int, form_id: str, version: str) -> Response:
+    """The files that one published version needs ("___": the one without a name), for clients with an account."""
+    form, _current = _published(project_id, form_id)
+    session = db.session()
+    version_id = device_forms.published_version_id(session, form.id, "" if version == NO_VERSION else version)
+    if version_id is None:
+        raise Problem("not_found")
+    files = form_media.form_media(session, project_id, version_id, identity())
+    return _manifest(replace(Address.of_request(project_id, None), version=version), form.xml_form_id, files)
+
+
+@described("*/*")
 def attachment(project_id: int, form_id: str, name: str, token: str | None = None) -> Response:
     """One file of a form."""
     _form, version_id = _published(project_id, form_id)
     return _media(form_media.form_media_file(db.session(), project_id, version_id, name, identity(), request.args.get("md5")))
 
 
+@described("text/xml", query=IntegrityQuery)
 def integrity(project_id: int, name: str, token: str | None = None) -> Response:
     """Which of the entities that a device holds are gone from its list; `id` names them, comma-separated, else all."""
     check_project(project_id)
     return _integrity(project_id, name)
 
 
+@described("text/xml")
 def draft_form_list(project_id: int, form_id: str, token: str) -> Response:
     """The list that holds the draft under test alone."""
     version = _draft(project_id, form_id, token)
@@ -118,11 +143,13 @@ def draft_form_list(project_id: int, form_id: str, token: str) -> Response:
     return document(openrosa.form_list([entry]), openrosa.CONTENT_TYPE)
 
 
+@described(XML)
 def draft_xml(project_id: int, form_id: str, token: str) -> Response:
     """The draft, byte for byte."""
     return _xml(_draft(project_id, form_id, token).version_id)
 
 
+@described("text/xml")
 def draft_manifest(project_id: int, form_id: str, token: str) -> Response:
     """The files that the draft needs."""
     version = _draft(project_id, form_id, token)
@@ -130,6 +157,7 @@ def draft_manifest(project_id: int, form_id: str, token: str) -> Response:
     return _manifest(Address.of_request(project_id, token, form_id), form_id, files)
 
 
+@described("*/*")
 def draft_attachment(project_id: int, form_id: str, name: str, token: str) -> Response:
     """One file of the draft."""
     version = _draft(project_id, form_id, token)
@@ -137,6 +165,7 @@ def draft_attachment(project_id: int, form_id: str, name: str, token: str) -> Re
     return _media(form_media.form_media_file(db.session(), project_id, version.version_id, name, identity_or_none(), announced))
 
 
+@described("text/xml", query=IntegrityQuery)
 def draft_integrity(project_id: int, form_id: str, name: str, token: str) -> Response:
     """As `integrity`, for whoever tests a draft."""
     _draft(project_id, form_id, token)

@@ -22,6 +22,7 @@ from server.models import ResumableUpload
 from server.openrosa.answers import settings
 from server.openrosa.forms import check_project
 from server.problems import Problem
+from server.schemas.described import BINARY, described
 from server.services import pieces, resumable
 from server.services.pieces import Checksum
 
@@ -33,6 +34,7 @@ _DIGITS = 18
 View = Callable[..., Response]
 
 
+@described(None, status=204)
 def options(project_id: int, token: str | None = None, upload_id: str | None = None) -> Response:
     """What this door speaks."""
     answer = Response(status=204)
@@ -67,6 +69,7 @@ def _tus(view: View) -> View:
 
 
 @_tus
+@described(None, body=BINARY, optional=True, status=201)
 def create(project_id: int, token: str | None = None) -> Response:
     """Begins an upload, with its first piece if there is one; a file begun before is found again by its SHA-256."""
     check_project(project_id)
@@ -85,6 +88,7 @@ def create(project_id: int, token: str | None = None) -> Response:
 
 
 @_tus
+@described(None)
 def status(project_id: int, upload_id: str, token: str | None = None) -> Response:
     """How far the upload is; one that is whole but was not attached, because the server was killed, is attached now."""
     row = resumable.find(db.session(), identity(), project_id, upload_id)
@@ -99,6 +103,7 @@ def status(project_id: int, upload_id: str, token: str | None = None) -> Respons
 
 
 @_tus
+@described(None, body="application/offset+octet-stream", status=204)
 def go_on(project_id: int, upload_id: str, token: str | None = None) -> Response:
     """Takes a piece."""
     if request.mimetype != PIECE:
@@ -112,6 +117,7 @@ def go_on(project_id: int, upload_id: str, token: str | None = None) -> Response
 
 
 @_tus
+@described(None, status=204)
 def give_up(project_id: int, upload_id: str, token: str | None = None) -> Response:
     """Ends an upload; a file that is whole already stays with its report."""
     row = resumable.find(db.session(), identity(), project_id, upload_id)
@@ -119,6 +125,7 @@ def give_up(project_id: int, upload_id: str, token: str | None = None) -> Respon
     return Response(status=204)
 
 
+@described(None, body="application/offset+octet-stream", status=204)
 def overridden(project_id: int, upload_id: str, token: str | None = None) -> Response:
     """POST for networks that let nothing else through: X-HTTP-Method-Override says what is meant."""
     meant = {"PATCH": go_on, "DELETE": give_up, "HEAD": status}.get(request.headers.get("X-HTTP-Method-Override", "").upper())

@@ -11,6 +11,8 @@ from server.openrosa import messages, resumable
 from server.openrosa.answers import envelope, settings, with_headers
 from server.openrosa.forms import check_project, draft_form
 from server.queries.forms import version_by_id
+from server.schemas.described import described
+from server.schemas.openrosa import SubmissionQuery
 from server.services.blobs import BlobStore
 from server.services.identity import Identity
 from server.services.intake import Sender, receive
@@ -19,6 +21,7 @@ from server.services.uploads import read_upload
 MAX_TEXT = 255
 
 
+@described(None, status=204)
 def announce(project_id: int, token: str | None = None) -> Response:
     """The pre-flight: only 204 means "send" to ODK Collect."""
     check_project(project_id)
@@ -28,6 +31,7 @@ def announce(project_id: int, token: str | None = None) -> Response:
     return answer
 
 
+@described("text/xml", body="multipart/form-data", query=SubmissionQuery, status=201)
 def submit(project_id: int, token: str | None = None) -> Response:
     """One POST of a report: 201 stored, 202 in quarantine, or a refusal that says what to do."""
     who = identity()
@@ -37,12 +41,14 @@ def submit(project_id: int, token: str | None = None) -> Response:
     return _take(project_id, _sender(who), None, None)
 
 
+@described(None, status=204)
 def announce_draft(project_id: int, form_id: str, token: str) -> Response:
     """The pre-flight of a test."""
     draft_form(project_id, form_id, token)
     return with_headers(Response(status=204))
 
 
+@described("text/xml", body="multipart/form-data", query=SubmissionQuery, status=201)
 def submit_draft(project_id: int, form_id: str, token: str) -> Response:
     """A report on a draft: kept apart from the real ones."""
     form = draft_form(project_id, form_id, token)
