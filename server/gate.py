@@ -60,13 +60,12 @@ def identity_or_none() -> Identity | None:
 def install(app: Flask) -> None:
     """Puts the gate in front of every view of the app."""
     app.before_request(_check)
+    app.before_request(_let_go_of_the_database)
 
 
 def _check() -> None:
     _refuse_nul()
     g.identity = _with_notes(authentication.identify(request, current_app.config["SETTINGS"]))
-    if request.content_length is None or request.content_length > SHORT_BODY:
-        _let_go_of_the_database()
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or getattr(view, "fieldpost_public", False) or request.endpoint == "static":
         return
@@ -112,8 +111,10 @@ def _reads_reports() -> bool:
 
 
 def _let_go_of_the_database() -> None:
-    # A long body may take minutes to come in; a connection of the pool must not be held for it.
-    if request.method not in {"GET", "HEAD", "OPTIONS", "DELETE"}:
+    """A long body may take minutes to come in: no connection of the pool is held for it."""
+    if request.method in {"GET", "HEAD", "OPTIONS", "DELETE"}:
+        return
+    if request.content_length is None or request.content_length > SHORT_BODY:
         db.session.rollback()
 
 
