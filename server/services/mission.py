@@ -91,7 +91,8 @@ def setup_state(session: Session) -> SetupState:
     counts = {
         "mission": 1 if settings.get("mission_name") else 0, "sectors": len(queries.sectors(session)), "areas": area_count,
         "units": len(queries.units(session)), "posts": len(queries.posts(session)),
-        "forms": len({duty.xml_form_id for duty in queries.form_duties(session)}), "people": people, "devices": queries.device_count(session),
+        "forms": len({duty.xml_form_id for duty in queries.form_duties(session)}), "people": people,
+        "devices": queries.device_count(session),
     }
     # The administrator who does the set-up is one person already; the step asks for somebody besides.
     done = {key: count > (1 if key == "people" else 0) for key, count in counts.items()}
