@@ -21,6 +21,7 @@ from forms.formcheck import Survey, check_workbook, index
 from forms.formcheck.validator import odk_validate
 from forms.formcheck.workbook import file_kind, read_workbook
 from forms.formcheck.xform import read_xform
+from forms.formcheck.xform_entities import FATAL as ENTITY_FAULTS
 
 _ROW = re.compile(r"\[row : (\d+)\]")
 _SHEET = re.compile(r"On the '(\w+)' sheet")
@@ -29,8 +30,8 @@ _QUOTED = re.compile(r"'([^']+)'")
 MAX_FIELDS: Final = 10_000
 """Most nodes of a form's answers; the longest real forms have some thousands."""
 
-# Nothing can be published without an id, under one that is too long for devices, or for a specification yet to come.
-_FATAL: Final = frozenset({"missing-form-id", "bad-form-id", "entities-version"})
+# Nothing can be published without an id, under one that is too long for devices, or when entities could not be made.
+_FATAL: Final = frozenset({"missing-form-id", "bad-form-id"}) | ENTITY_FAULTS
 _Judge = Callable[[tuple[Finding, ...]], tuple[Finding, ...]]
 _ADVICE: Final = "Correct this place in the form and upload it again."
 

@@ -15,13 +15,12 @@ from lxml import etree
 from forms.findings import Finding, FormRefused, Place, error, warning
 from forms.formcheck import expressions
 from forms.formcheck.file_names import file_findings
+from forms.formcheck.xform_entities import entity_findings
 from forms.xmlsafe import XmlRefused, local_name, parse_xml
 
 XF: Final = "{http://www.w3.org/2002/xforms}"
 XHTML: Final = "{http://www.w3.org/1999/xhtml}"
 OPENROSA: Final = "{http://openrosa.org/xforms}"
-ENTITIES: Final = "{http://www.opendatakit.org/xforms/entities}"
-NEWEST_ENTITIES: Final = (2025, 1)
 MAX_ID: Final = 249
 MAX_FINDINGS: Final = 200
 _EXPRESSIONS: Final = ("relevant", "constraint", "calculate", "required", "readonly")
@@ -79,15 +78,7 @@ def _identity_findings(
     if "meta" not in names or "instanceID" not in names:
         message = "The form has no meta block with an instanceID; a report sent twice is told apart by its content only."
         yield warning("missing-meta", message, "Convert it again with a current form designer.")
-    declared = model.get(f"{ENTITIES}entities-version")
-    if declared and _version(declared) > NEWEST_ENTITIES:
-        message = f"The form uses version {declared} of the entities specification, which is not supported."
-        yield error("entities-version", message, "Convert it with pyxform 4.5.")
-
-
-def _version(text: str) -> tuple[int, ...]:
-    parts = text.split(".")[:2]
-    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else (9999,)
+    yield from entity_findings(model, primary)
 
 
 def _model_findings(root: etree._Element, model: etree._Element, primary: etree._Element) -> Iterator[Finding]:

@@ -14,8 +14,9 @@ from server.problems import Problem
 from server.services.schemes import challenges
 
 _VIEWS = (
-    "sessions", "users", "projects", "keys", "app_users", "assignments", "forms", "drafts", "submissions", "submission_files",
-    "odata_submissions", "datasets", "entities", "odata_entities", "exports", "audits", "api_document", "public_links",
+    "sessions", "users", "projects", "keys", "app_users", "assignments", "forms", "drafts", "submissions",
+    "submission_files", "odata_submissions", "datasets", "actor_properties", "entities", "odata_entities", "exports",
+    "audits", "api_document", "public_links",
 )
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 # What would be an address of the API with a version before it.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.models import ActorProperty, ActorValue
+from server.models import Actor, ActorProperty, ActorValue
 
 
 def properties(session: Session, project_id: int) -> Sequence[ActorProperty]:
@@ -30,3 +30,8 @@ def values(session: Session, project_id: int, actor_ids: Collection[int] | None 
     for actor_id, name, value in session.execute(query):
         found.setdefault(actor_id, {})[name] = value
     return found
+
+
+def actor_exists(session: Session, actor_id: int) -> bool:
+    """Whether there is such an actor that was not deleted."""
+    return session.scalar(select(Actor.id).where(Actor.id == actor_id, Actor.deleted_at.is_(None))) is not None

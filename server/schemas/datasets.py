@@ -98,6 +98,19 @@ class DatasetDetails(DatasetAnswer):
     draftSourceForms = fields.List(fields.Dict(), attribute="draft_source_forms")
 
 
+class ActorValues(Request):
+    """Values of actor properties by name; null takes one away."""
+
+    properties = fields.Dict(keys=fields.String(), required=True)
+
+
+class AppUserProperties(Request):
+    """What may change of an app user."""
+
+    displayName = fields.String(validate=validate.Length(1, 255))
+    properties = fields.Dict(keys=fields.String(), load_default=None, allow_none=True)
+
+
 class ActorPropertyAnswer(Answer):
     """A property that app users and collectors of the project may have; values: those in use (extended)."""
 

@@ -78,6 +78,11 @@ def values(session: Session, project_id: int, actor_ids: Collection[int]) -> dic
     return queries.values(session, project_id, actor_ids)
 
 
+def actor_exists(session: Session, actor_id: int) -> bool:
+    """Whether there is such an actor."""
+    return queries.actor_exists(session, actor_id)
+
+
 def set_values(session: Session, who: Identity, project_id: int, actor_id: int, wish: Mapping[str, object]) -> None:
     """Sets properties of an actor; null takes one away. The caller commits.
 

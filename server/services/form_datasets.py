@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from forms.fields import FormDefinition
 from server.models import Dataset, DatasetProperty, Form, FormVersion
+from server.problems import Problem
 from server.queries import forms as queries
 from server.services import journal
 from server.services.definitions import definition_of
@@ -67,8 +68,24 @@ def ensure_dataset(
     return dataset
 
 
+def check_names(session: Session, project_id: int, definition: FormDefinition) -> None:
+    """Raises dataset_name_case (409.16) and property_name_case (409.17) for names that differ in capitals only."""
+    known = {each.name.lower(): each for each in queries.datasets(session, project_id)}
+    for name, written in _written(definition).items():
+        dataset = known.get(name.lower())
+        if dataset is None:
+            continue
+        if dataset.name != name:
+            raise Problem("dataset_name_case", current=dataset.name, provided=name)
+        there = {row.name.lower(): row.name for row in queries.properties(session, dataset.id)}
+        clashing = [each for each in written if there.get(each.lower(), each) != each]
+        if clashing:
+            raise Problem("property_name_case", names=", ".join(clashing))
+
+
 def declare_datasets(session: Session, form: Form, definition: FormDefinition) -> None:
-    """Makes or widens the lists that the form writes; the caller commits."""
+    """Makes or widens the lists that the form writes; the caller commits. Raises as `check_names`."""
+    check_names(session, form.project_id, definition)
     for name, written in _written(definition).items():
         ensure_dataset(session, form.project_id, name, {each: (form.xml_form_id,) for each in written})
 

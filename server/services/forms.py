@@ -26,7 +26,7 @@ from server.services import form_keys, journal
 from server.services.audits import audit
 from server.services.blobs import BlobStore
 from server.services.definitions import definition_of
-from server.services.form_datasets import declare_datasets
+from server.services.form_datasets import check_names, declare_datasets
 from server.services.form_files import Upload, attach_all, expect_files
 from server.services.form_findings import refusal
 from server.services.identity import Identity, Verb
@@ -256,7 +256,7 @@ def _store_draft(
     if not ignore_warnings and (found := _to_confirm(converted, filename)):
         raise Problem("form_warnings", count=len(found), findings=[each.as_dict() for each in found])
     definition = parse(converted.xml)
-    form_datasets.check_names(session, project_id, definition)
+    check_names(session, project_id, definition)
     instant = journal.now()
     form = queries.form(session, project_id, converted.form_id) or _revived(session, project_id, converted.form_id)
     if form is None:
