@@ -31,7 +31,7 @@ MAX_FIELDS: Final = 10_000
 """Most nodes of a form's answers; the longest real forms have some thousands."""
 
 # Nothing can be published without an id, under one that is too long for devices, or when entities could not be made.
-_FATAL: Final = frozenset({"missing-form-id", "bad-form-id"}) | ENTITY_FAULTS
+_FATAL: Final = frozenset({"missing-form-id", "bad-form-id", "unsafe-file-name"}) | ENTITY_FAULTS
 _Judge = Callable[[tuple[Finding, ...]], tuple[Finding, ...]]
 _ADVICE: Final = "Correct this place in the form and upload it again."
 
