@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from typing import Any
 
@@ -10,7 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from server import extensions, gate, logs
 from server.config import Settings, load_settings
-from server.engines import engine_options, prepare_engine
+from server.engines import engine_options, is_full, prepare_engine
 from server.problems import Problem
 from server.proxies import TrustedProxy
 
@@ -63,6 +64,8 @@ def _register_doors(app: Flask) -> None:
         return answer(_as_problem(error))
 
     def answer_crash(error: Exception) -> Response:
+        if is_full(error) or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
+            return answer(Problem("disk_full"))
         reference = secrets.token_hex(4)
         logs.error("crash", reference=reference, path=request.path, method=request.method, exc_info=error)
         return answer(Problem("internal", reference=reference))

@@ -33,3 +33,9 @@ def prepare_engine(engine: Engine) -> None:
         cursor.close()
 
     engine._fieldpost_prepared = True  # type: ignore[attr-defined]
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database failed for want of room on its disk."""
+    text = str(getattr(error, "orig", "")).lower()
+    return "disk is full" in text or "no space left" in text or "disk full" in text

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from forms.encryption import ManifestIncomplete, is_manifest, read_manifest
 from forms.submission import ParsedSubmission, SubmissionXmlError, derived_instance_id, expected_files, parse_submission
 from forms.xmlsafe import XmlRefused
+from server.engines import is_full
 from server.models import Attachment, FormVersion, Submission
 from server.problems import Problem
 from server.queries import submissions as queries
@@ -171,10 +172,9 @@ def _check_manifest(parsed: ParsedSubmission, xml: bytes) -> None:
 
 
 def _as_problem(error: OperationalError) -> Exception:
-    text = str(error.orig).lower()
-    if "disk is full" in text or "no space left" in text or "disk full" in text:
+    if is_full(error):
         return Problem("disk_full")
-    if "locked" in text:
+    if "locked" in str(error.orig).lower():
         return Problem("unwell", reason="the database is busy")
     return error
 
