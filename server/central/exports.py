@@ -86,10 +86,12 @@ def download_zip_with_keys(here: Place) -> Response:
 def _send(here: Place, write: Callable[[Export], Response]) -> Response:
     """The file. One that a passphrase opened is written into the log, gets no stamp and is kept by nobody on the way."""
     keys = passphrases.opened()
-    export, tag = _export(here)
     if keys:
+        # Committed before anything is read: what a commit lets expire could not be read again while the file is sent.
         audit(db.session(), identity(), "form.submission.export", f"form:{here.form.xml_form_id}", {"decrypted": True})
         db.session().commit()
+    export, tag = _export(here)
+    if keys:
         response = write(replace(export, source=replace(export.source, keys=keys)))
         response.headers["Cache-Control"] = "no-store"
         return response
