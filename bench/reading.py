@@ -105,6 +105,7 @@ def _get(server: RunningServer, path: str, head: dict[str, str], others: Callabl
     cpu = sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
     return {
         "status": answer.status, "cpu_s": round(cpu, 3), "wall_s": round(wall, 3), "first_byte_s": round(first_after, 3),
-        "mb": round(size / 1e6, 1), "memory_mb": round(max(peak, resting) / 2**20), "memory_rise_mb": round(max(0, peak - resting) / 2**20),
+        "mb": round(size / 1e6, 1), "memory_mb": round(max(peak, resting) / 2**20),
+        "memory_rise_mb": round(max(0, peak - resting) / 2**20),
         "etag": answer.getheader("ETag") or "",
     }

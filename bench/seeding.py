@@ -134,8 +134,9 @@ def _report(rng: random.Random) -> Iterator[str]:
         **{name: str(rng.randint(1, 5)) for name in ("pop_resident", "pop_idp", "pop_returnee", "households")},
         "needs": " ".join(rng.sample(["water", "food", "shelter", "health", "education"], rng.randint(1, 3))),
         "severity": rng.choice(["low", "moderate", "severe"]), "water_ok": "yes", "water_points": str(rng.randint(1, 5)),
-        "clinic_ok": "unknown", "clinic_staff": str(rng.randint(1, 5)), "school_ok": "no", "school_pupils": str(rng.randint(1, 5)),
-        "road_state": "open_4x4", "hazards": "mines uxo", "agencies": "red_cross ngo_int",
+        "clinic_ok": "unknown", "clinic_staff": str(rng.randint(1, 5)), "school_ok": "no",
+        "school_pupils": str(rng.randint(1, 5)), "road_state": "open_4x4", "hazards": "mines uxo",
+        "agencies": "red_cross ngo_int",
     }
     yield f'<?xml version="1.0" encoding="UTF-8"?><data id="{FORM_ID}" version="1">'
     yield from (f"<{name}>{text}</{name}>" for name, text in answers.items())
@@ -143,5 +144,6 @@ def _report(rng: random.Random) -> Iterator[str]:
         yield f"<leader><leader_name>{talk('leader_name')}</leader_name><leader_role>chief</leader_role>"
         yield f"<leader_phone>{talk('leader_phone')}</leader_phone><leader_trust>{rng.randint(1, 5)}</leader_trust></leader>"
     yield f"<request_text>{talk('request_text')}</request_text><request_priority>p2</request_priority>"
-    yield f"<follow_up>2026-12-01</follow_up><photo_site></photo_site><photo_need></photo_need><remarks>{talk('remarks')}</remarks>"
+    yield "<follow_up>2026-12-01</follow_up><photo_site></photo_site><photo_need></photo_need>"
+    yield f"<remarks>{talk('remarks')}</remarks>"
     yield f"<meta><instanceID>uuid:{uuid.UUID(int=rng.getrandbits(128), version=4)}</instanceID></meta></data>"

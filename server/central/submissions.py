@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
 from flask import Response, request
 
 from server.central.bodies import limited_body, read
-from server.central.replies import as_json, extended, json_array, known_stamp, limits, page, success
+from server.central.replies import JSON, as_json, extended, known_stamp, limits, page, stream, success
 from server.central.routes import routes
 from server.central.stages import FORM, of_reports, place
 from server.extensions import db
 from server.gate import allow, identity
 from server.models import Event, Fact
-from server.queries import form_lists
+from server.queries import form_lists, list_rows
 from server.queries import submission_lists as lists
 from server.queries.encryption import keys_in_use
 from server.schemas.base import PageQuery, SuccessAnswer
@@ -33,6 +34,8 @@ from server.schemas.submissions import (
     VersionAnswer,
     actor_row,
     comment_row,
+    extended_list_row,
+    list_row,
     submission_row,
     version_row,
 )
@@ -65,15 +68,30 @@ def list_submissions(here: Place) -> Response:
     session, who = db.session(), identity()
     limit, offset = limits()
     wanted = here.only_deleted(who) if flag(request.args.get("deleted")) else here.wanted(who)
-    tag = event_stamp(lists.fingerprint(session, wanted), request.full_path, who)
+    more = extended()
+    mark = list_rows.list_stamp(session, wanted) or lists.fingerprint(session, wanted)
+    tag = event_stamp(f"{mark}|{more}", request.full_path, who)
     known = known_stamp(tag)
     if known is not None:
         return known
-    more = extended()
-    rows = submissions.listed(session, wanted, limit, offset)
-    response = json_array(submission_row(row, more) for row in rows)
+    response = stream(_list(submissions.listed(session, wanted, limit, offset), more), JSON)
     response.set_etag(tag, weak=True)
     return response
+
+
+def _list(batches: Iterator[list_rows.Batch], more: bool) -> Iterator[bytes]:
+    actors: dict[int, dict[str, Any] | None] = {}
+    yield b"["
+    separator = b""
+    for batch in batches:
+        if more:
+            ids = {number for row in batch for number in (row.submitter_id, row.current_submitter_id) if number is not None}
+            found = form_lists.actor_names(db.session(), ids - actors.keys())
+            actors |= {number: actor_row(actor) for number, actor in found.items()}
+        rows = [extended_list_row(row, actors) for row in batch] if more else [list_row(row) for row in batch]
+        yield separator + orjson.dumps(rows)[1:-1]
+        separator = b","
+    yield b"]"
 
 
 @of_reports("", Verb.SUBMISSION_CREATE, "POST")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from server.exports.table import Column, Row, batched, plain
 
 # What Excel, LibreOffice and Google Sheets take for the start of a formula, their full-width forms included.
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?")
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r]")
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|Infinity)", re.ASCII)
 LATITUDE, LONGITUDE = "latitude", "longitude"
 
 

@@ -6,6 +6,7 @@ What is written comes back as bytes to send. The directory at the end waits in a
 from __future__ import annotations
 
 import datetime as dt
+import re
 import struct
 import tempfile
 import zlib
@@ -14,6 +15,8 @@ from types import TracebackType
 
 from isal import isal_zlib
 
+_UNSAFE = re.compile(r'[/?<>\\:*|"\x00-\x1f\x80-\x9f]')
+_NO_NAME = re.compile(r"^\.+$|[. ]+$")
 _DEFLATED = 8
 _UTF8, _SIZES_FOLLOW = 0x800, 0x8
 _LIMIT = 0xFFFFFFFF
@@ -148,6 +151,11 @@ class ZipStream:
             shown[1], shown[0], len(encoded), len(extra), 0, 0, 0, 0o100644 << 16, shown[2],
         ) + encoded + extra)
         self._entries += 1
+
+
+def entry_name(name: str) -> str:
+    """The name as a file may be called on every system: signs that some refuse are left out, as are dots at the end."""
+    return _NO_NAME.sub("", _UNSAFE.sub("", name)).strip(" ")[:200] or "file"
 
 
 def _deflate() -> isal_zlib.Compress:

@@ -1,7 +1,7 @@
 """Queries behind the lists, tables and exports of submissions that /v1 serves; always within a scope, page by page.
 
-A list is read in batches by key and never as a whole. `root_fact_id` grows with the order of arrival, so it is the
-key of every page; with an order of its own a list is first read as ids.
+`root_fact_id` grows with the order of arrival, so it is the key of every page; with an order of its own a list is first
+read as ids. The rows themselves are read by queries.list_rows.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Bundle, Session, aliased, load_only
+from sqlalchemy.orm import Session, aliased, load_only
 
 from server.models import Actor, Attachment, Fact, Submission, SubmissionSummary
 from server.queries.odata_filter import FilterField
 from server.queries.scope import Scope
 
-BATCH = 500
 FILTER_FIELDS: dict[str, FilterField] = {
     "__id": FilterField(SubmissionSummary.__table__.c.root_instance_id, "text"),
     "__system/submissionDate": FilterField(SubmissionSummary.__table__.c.received_at, "time"),
@@ -44,9 +43,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One submission as lists show it: its summary, the current and the first version's fact, and who sent it.
+    """One submission: its summary, the current and the first version, who sent it, and when the current version came.
 
-    In long lists these are tuples with the same attributes, but only those that lists show.
+    Rows of long lists are tuples instead: queries.list_rows.
     """
 
     summary: SubmissionSummary
@@ -95,6 +94,12 @@ def count(session: Session, wanted: Wanted) -> int:
     return session.scalar(select(func.count()).select_from(SubmissionSummary).where(*conditions(wanted))) or 0
 
 
+def more_than(session: Session, wanted: Wanted, number: int) -> bool:
+    """Whether there are more, found without counting all of them."""
+    some = select(SubmissionSummary.root_fact_id).where(*conditions(wanted)).offset(number).limit(1)
+    return session.scalar(some) is not None
+
+
 def fingerprint(session: Session, wanted: Wanted) -> str:
     """A text that changes when anything in the list changes; one aggregate query, so that 304 costs nearly nothing."""
     summary = SubmissionSummary
@@ -139,28 +144,6 @@ def files_named(session: Session, wanted: Wanted, name: str) -> Iterator[tuple[s
     yield from newest.items()
 
 
-def newest_first(session: Session, wanted: Wanted, before: int | None = None, *, xml: bool = True) -> Iterator[Listed]:
-    """The list from the newest (or from below the key `before`), read in batches; xml=False leaves the answers unread."""
-    place = before
-    while True:
-        below = [] if place is None else [SubmissionSummary.root_fact_id < place]
-        statement = _lines(xml).where(*conditions(wanted), *below).order_by(SubmissionSummary.root_fact_id.desc()).limit(BATCH)
-        batch = _read_lines(session, statement)
-        yield from batch
-        if len(batch) < BATCH:
-            return
-        place = batch[-1].summary.root_fact_id
-
-
-def by_ids(session: Session, ids: Sequence[int], *, xml: bool = True) -> Iterator[Listed]:
-    """The submissions with these keys in the order given, read in batches."""
-    for start in range(0, len(ids), BATCH):
-        part = ids[start : start + BATCH]
-        rows = _read_lines(session, _lines(xml).where(SubmissionSummary.root_fact_id.in_(part)))
-        found = {row.summary.root_fact_id: row for row in rows}
-        yield from (found[key] for key in part if key in found)
-
-
 def one(session: Session, wanted: Wanted, root_instance_id: str) -> Listed | None:
     """The submission with this (first) instanceID within the scope."""
     statement = _listed().where(*conditions(wanted), SubmissionSummary.root_instance_id == root_instance_id)
@@ -176,32 +159,6 @@ def submitters(session: Session, wanted: Wanted) -> Sequence[Actor]:
 def by_root(session: Session, root_fact_id: int) -> Listed | None:
     """One submission by its key, whoever asks: for answering the one who has just sent it."""
     return next(iter(_read(session, _listed().where(SubmissionSummary.root_fact_id == root_fact_id))), None)
-
-
-def _lines(xml: bool) -> Select[Any]:
-    """The same columns as plain tuples: a long list made of mapped objects would take three times as long."""
-    root, sent = aliased(Submission), aliased(Fact)
-    version = [*_VERSION_COLUMNS, *([Submission.xml] if xml else [])]
-    columns: Any = select(
-        Bundle("summary", *_SUMMARY_COLUMNS), Bundle("current", *version),
-        Bundle("root", *(getattr(root, each.key) for each in _VERSION_COLUMNS)),
-        Bundle("submitter", *Actor.__table__.c), sent.received_at,
-    )
-    statement: Select[Any] = (
-        columns.select_from(SubmissionSummary)
-        .join(Submission, Submission.fact_id == SubmissionSummary.current_fact_id)
-        .join(root, root.fact_id == SubmissionSummary.root_fact_id)
-        .join(sent, sent.id == SubmissionSummary.current_fact_id)
-        .outerjoin(Actor, Actor.id == SubmissionSummary.submitter_id)
-    )
-    return statement
-
-
-def _read_lines(session: Session, statement: Select[Any]) -> list[Listed]:
-    return [
-        Listed(summary, current, root, submitter if submitter.id is not None else None, current_at)
-        for summary, current, root, submitter, current_at in session.execute(statement)
-    ]
 
 
 def _listed() -> Select[SubmissionSummary, Submission, Submission, Actor, dt.datetime]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from forms.fields import FormDefinition
 from server.exports.csv_file import neutral
+from server.exports.zip_stream import entry_name
 from server.services.answer_tables import Inner, Instance, Table, instances, numbers, tables_of
 from server.services.odata_layout import ROOT, layout_of
 from server.services.odata_values import GEO_TYPES
@@ -22,7 +23,6 @@ SYSTEM = (
     "KEY", "SubmitterID", "SubmitterName", "AttachmentsPresent", "AttachmentsExpected", "Status", "ReviewState", "DeviceID",
     "Edits", "FormVersion",
 )
-UNSAFE = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
 _PLACE = re.compile(r"[\d.eE+\-\s;,]*")
 _PARTS = ("Latitude", "Longitude", "Altitude", "Accuracy")
 
@@ -175,16 +175,15 @@ def _inners(table: Table, way: tuple[int, ...]) -> Iterator[Inner]:
 
 
 def _file_names(form_id: str, repeats: Sequence[str]) -> Iterator[str]:
-    """`form.csv`, `form-repeat.csv`; repeats of one name are numbered from 1, as in ODK Central."""
-    stem = UNSAFE.sub("_", form_id)
-    safe = [UNSAFE.sub("_", tag) for tag in repeats]
+    """`form.csv`, `form-repeat.csv`; repeats of one name are all numbered from 1, as in ODK Central. repeats: "" first."""
     taken: set[str] = set()
-    for position, tag in enumerate(safe):
-        name = f"{stem}-{tag}.csv" if position else f"{stem}.csv"
-        number = 1
-        while name in taken or (position and number == 1 and safe[1:].count(tag) > 1 and "~" not in name):
-            name, number = f"{stem}-{tag}~{number}.csv", number + 1
-        taken.add(name)
+    for position, tag in enumerate(repeats):
+        name = entry_name(f"{form_id}-{tag}.csv" if position else f"{form_id}.csv")
+        number, several = 1, position > 0 and repeats.count(tag) > 1
+        while several or name.lower() in taken:
+            several = False
+            name, number = entry_name(f"{form_id}-{tag}~{number}.csv"), number + 1
+        taken.add(name.lower())
         yield name
 
 

@@ -22,7 +22,7 @@ from server.services.odata_values import GEO_TYPES, geometry
 # No report can hold these: XML 1.0 has no such characters.
 REPORT_END, TABLE_END = "\x1e", "\x1f"
 # Raise the number when a text changes its wording, so that stored ones are made anew.
-WORDING = "1:"
+WORDING = "2:"
 SECTIONS = ("csv", "odata", "places")
 
 
@@ -66,8 +66,9 @@ class Wording:
         return orjson.dumps(self.reading.answers(answers, instance_id))[1:-1].decode()
 
     def places_text(self, answers: Instance, instance_id: str) -> str:
-        """GeoJSON features, comma between them."""
-        return ",".join(orjson.dumps(feature).decode() for feature in self.place_finder.features(answers, instance_id))
+        """The GeoJSON feature, or nothing."""
+        feature = self.place_finder.feature(answers, instance_id)
+        return "" if feature is None else orjson.dumps(feature).decode()
 
 
 def csv_text(form: CsvForm, answers: Instance, instance_id: str) -> str:
@@ -87,33 +88,35 @@ class _Place:
 
 
 class PlaceFinder:
-    """Finds where a report was made. fieldpath: of that question only; None: of the first outside repeats that is answered."""
+    """Finds where a report was made. fieldpath: by that question; None: by the form's first outside repeats."""
 
     def __init__(self, definition: FormDefinition, layout: Layout, root: Table, fieldpath: str | None) -> None:
         self.root = root
         fields = [field for field in definition.fields if field.type in GEO_TYPES]
-        chosen = [field for field in fields if (field.repeat is None if fieldpath is None else field.path == fieldpath)]
-        paths = {field.path for field in chosen}
-        self.places = sorted(
-            (
-                _Place(leaf.path, leaf.field.type, way, index)
-                for way, table in _all_tables(root, layout)
-                for index, (_groups, leaf) in enumerate(table.leaves)
-                if leaf.path in paths and leaf.field is not None
-            ),
-            key=lambda place: [field.path for field in chosen].index(place.path),
-        )
+        chosen = [field.path for field in fields if (field.repeat is None if fieldpath is None else field.path == fieldpath)]
+        self.place = next((
+            _Place(leaf.path, leaf.field.type, way, index)
+            for way, table in _all_tables(root, layout)
+            for index, (_groups, leaf) in enumerate(table.leaves)
+            if leaf.path in chosen[:1] and leaf.field is not None
+        ), None)
 
-    def features(self, answers: Instance, instance_id: str) -> Iterator[dict[str, Any]]:
-        """GeoJSON features of the first place that is answered."""
-        for place in self.places:
-            texts = (each.texts[place.leaf] for _indices, each in instances(self.root, answers, place.way))
-            shapes = [shape for text in texts if text and (shape := geometry(place.kind, text))]
-            for shape in shapes:
-                properties = {"fieldpath": place.path, **shape.pop("properties", {})}
-                yield {"type": "Feature", "id": instance_id, "geometry": shape, "properties": properties}
-            if shapes:
-                return
+    def feature(self, answers: Instance, instance_id: str) -> dict[str, Any] | None:
+        """The GeoJSON feature of a report, None if it names no place; what stands in a repeat becomes one of several parts."""
+        place = self.place
+        if place is None:
+            return None
+        texts = (each.texts[place.leaf] for _indices, each in instances(self.root, answers, place.way))
+        shapes = [shape for text in texts if text and (shape := geometry(place.kind, text))]
+        if not shapes:
+            return None
+        properties: dict[str, Any] = {"fieldpath": place.path}
+        if place.way:
+            shown = {"type": f"Multi{shapes[0]['type']}", "coordinates": [shape["coordinates"] for shape in shapes]}
+        else:
+            properties |= shapes[0].pop("properties", {})
+            shown = shapes[0]
+        return {"type": "Feature", "id": instance_id, "geometry": shown, "properties": properties}
 
 
 def _all_tables(root: Table, layout: Layout) -> Iterator[tuple[tuple[int, ...], Table]]:

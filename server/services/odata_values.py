@@ -20,6 +20,8 @@ EDM_TYPES = {
 }
 _LONE_START = re.compile(r"^[^A-Za-z_]")
 _SHORT_ZONE = re.compile(r"T.*[+-]\d\d$")
+# Python also reads 1_000, Arabic digits and words for infinity; no other reader would.
+_PLAIN = re.compile(r"\s*[0-9.eE+-]+\s*")
 _NO_IDENTIFIER = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -101,7 +103,7 @@ def _coordinates(point: _Point) -> list[float]:
 
 def _integer(text: str) -> int | None:
     number: int | None
-    if "_" in text:  # Python reads 1_000, nobody else does
+    if not _PLAIN.fullmatch(text):
         return None
     try:
         number = int(text)
@@ -113,7 +115,7 @@ def _integer(text: str) -> int | None:
 
 
 def _number(text: str) -> float | None:
-    if "_" in text:
+    if not _PLAIN.fullmatch(text):
         return None
     try:
         number = float(text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
+from forms import client_audit
 from forms.fields import FormDefinition
-from server.exports.zip_stream import Deflated, ZipStream
+from server.exports.zip_stream import Deflated, ZipStream, entry_name
 from server.models import Form, FormVersion
 from server.problems import Problem
 from server.queries import forms as form_queries
@@ -24,8 +25,9 @@ from server.queries import list_rows, report_files
 from server.queries import submission_lists as lists
 from server.queries import submissions as submission_queries
 from server.queries.submission_lists import Wanted
+from server.services import client_audits
 from server.services.definitions import definition_of
-from server.services.export_csv import UNSAFE, CsvForm, Shape
+from server.services.export_csv import CsvForm, Shape
 from server.services.export_parts import StoredTexts, wording
 from server.services.export_rendering import TABLE_END, PlaceFinder, Wording, csv_text
 from server.services.odata_values import GEO_TYPES
@@ -103,15 +105,19 @@ def zipped(export: Export) -> Iterator[bytes]:
     session = export.source.session
     form = _csv_form(export)
     with ExitStack() as opened:
-        archive = opened.enter_context(ZipStream(large=lists.count(session, export.found) > _LARGE))
+        archive = opened.enter_context(ZipStream(large=lists.more_than(session, export.found, _LARGE)))
         repeats = [opened.enter_context(Deflated()) for _ in form.tables[1:]]
         for table, repeat in zip(form.tables[1:], repeats, strict=True):
             repeat.write(form.header(table).encode())
         yield from archive.entry(form.tables[0].name, _root_pieces(export, form, repeats))
         for table, repeat in zip(form.tables[1:], repeats, strict=True):
             yield from archive.deflated(table.name, repeat)
+        # Only forms that keep a log of how they were filled: to find out otherwise is to look at every submission.
+        logged = any(field.name == "audit" for field in export.words.definition.fields)
+        if logged:
+            yield from _logs(export, archive)
         if export.shape.files:
-            yield from _media(export, archive)
+            yield from _media(export, archive, {client_audit.FILE_NAME} if logged else set())
         yield from archive.finish()
 
 
@@ -188,7 +194,16 @@ def _further_choices(export: Export, definition: FormDefinition) -> dict[str, li
     return {path: sorted(chosen) for path, chosen in found.items()}
 
 
-def _media(export: Export, archive: ZipStream) -> Iterator[bytes]:
+def _logs(export: Export, archive: ZipStream) -> Iterator[bytes]:
+    """How forms were filled, of all submissions that say so in one table; no table when none does."""
+    logs = client_audits.table(export.source.session, export.source.store, export.found)
+    first = next(logs, None)
+    if first is not None:
+        name = entry_name(client_audits.file_name(export.form.xml_form_id))
+        yield from archive.entry(name, itertools.chain([first], logs))
+
+
+def _media(export: Export, archive: ZipStream, without: Container[str]) -> Iterator[bytes]:
     """The files by name, newest submission first; of several with one name the first keeps it and the others get a number."""
     store, session = export.source.store, export.source.session
     with closing(_Names()) as names:
@@ -202,7 +217,9 @@ def _media(export: Export, archive: ZipStream) -> Iterator[bytes]:
                 else:
                     files = [ClearFile(name, sha256) for name, sha256 in came.get(row.root_instance_id, {}).items()]
                 for file in files:
-                    target = names.taken(UNSAFE.sub("_", file.name), file.blob_sha256)
+                    if file.name in without:
+                        continue
+                    target = names.taken(entry_name(file.name), file.blob_sha256)
                     if target is not None and store.exists(file.blob_sha256):
                         yield from archive.entry(f"media/{target}", file.chunks(store))
 
@@ -276,8 +293,8 @@ def _places_at(export: Export, words: Wording, fieldpath: str) -> Iterator[str]:
         secrets = export.source.encrypted(words.root, [row.current_fact_id for row in batch if row.encrypted])
         for row in batch:
             answers = secrets[row.current_fact_id].answers if row.encrypted else next(plain)
-            if answers is not None and (features := list(finder.features(answers, row.root_instance_id))):
-                yield ",".join(orjson.dumps(feature).decode() for feature in features)
+            if answers is not None and (feature := finder.feature(answers, row.root_instance_id)):
+                yield orjson.dumps(feature).decode()
 
 
 def one_place(export: Export, instance_id: str, fieldpath: str | None) -> Iterator[bytes]:
@@ -307,5 +324,5 @@ def version_place(export: Export, instance_id: str, version_id: str, fieldpath: 
     else:
         answers = next(export.source.answers(words.root, [row.fact_id]))
     finder = PlaceFinder(words.definition, words.layout, words.root, fieldpath)
-    features = finder.features(answers, version_id) if answers is not None else ()
-    return _collection((orjson.dumps(feature).decode() for feature in features), None)
+    feature = finder.feature(answers, version_id) if answers is not None else None
+    return _collection([orjson.dumps(feature).decode()] if feature else [], None)

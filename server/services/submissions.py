@@ -17,10 +17,11 @@ from server import logs
 from server.config import Settings
 from server.models import Event, Fact, Form, FormVersion
 from server.problems import Problem
+from server.queries import list_rows
 from server.queries import submission_lists as lists
 from server.queries import submissions as queries
 from server.queries.submission_lists import Listed, Wanted
-from server.services import documents, folding, intake, media, report_events, report_versions
+from server.services import documents, folding, held_updates, intake, media, report_events, report_versions
 from server.services.blobs import BlobStore
 from server.services.identity import Identity
 from server.services.intake import Receipt, Sender
@@ -53,11 +54,12 @@ def find(session: Session, who: Identity, place: Place, instance_id: str, *, del
     return found
 
 
-def listed(session: Session, wanted: Wanted, limit: int | None, offset: int) -> Iterator[Listed]:
-    """The reports newest first, without their answers."""
-    if limit is None and not offset:
-        return lists.newest_first(session, wanted, xml=False)
-    return lists.by_ids(session, lists.page_ids(session, wanted, limit, offset), xml=False)
+def listed(session: Session, wanted: Wanted, limit: int | None, offset: int) -> Iterator[list_rows.Batch]:
+    """Rows of queries.list_rows.list_columns, newest first, batch by batch."""
+    columns = list_rows.list_columns(session.get_bind().dialect.name)
+    if not offset:
+        return list_rows.newest_first(session, wanted, columns, None, limit)
+    return list_rows.by_ids(session, lists.page_ids(session, wanted, limit, offset), columns)
 
 
 def create(
@@ -224,7 +226,8 @@ def differences(session: Session, report: Listed) -> dict[str, list[dict[str, ob
 
 
 def history(session: Session, report: Listed) -> list[dict[str, Any]]:
-    """What happened to the report, newest first: received, corrected, reviewed, commented, deleted, restored."""
+    """What happened to the report, newest first: received, corrected, reviewed, commented, deleted, restored; and what
+    became of each entity that it asked for."""
     found: list[tuple[Fact, str, dict[str, object]]] = []
     chain = report_versions.versions(session, report.summary)
     for index, each in enumerate(chain):
@@ -234,13 +237,15 @@ def history(session: Session, report: Listed) -> list[dict[str, Any]]:
     for event, fact in report_versions.said_about(session, report.summary):
         told = {"REVIEW": {"reviewState": "state"}, "DECRYPT": {"keyId": "key_id", "signature": "signature"}}.get(event.type, {})
         found.append((fact, _ACTIONS[event.type], {name: event.payload.get(key) for name, key in told.items()}))
-    return [
+    rows = [
         {
             "actorId": fact.actor_id, "action": action, "acteeId": report.summary.root_instance_id, "details": details,
             "loggedAt": fact.received_at, "notes": None,
         }
         for fact, action, details in sorted(found, key=lambda row: row[0].id, reverse=True)
     ]
+    made = held_updates.log_of_report(session, report.summary.root_fact_id)
+    return sorted([*made, *rows], key=lambda row: row["loggedAt"], reverse=True)
 
 
 def _file_history(session: Session, chain: Sequence[Version]) -> list[tuple[Fact, str, dict[str, object]]]:
