@@ -210,9 +210,7 @@ class _Walk:
         declared = bind.get("type", "")
         if declared:
             return declared.removeprefix("xsd:").removeprefix("xs:")
-        control = self.controls.get(path)
-        if control and control.kind == "group":
-            return "structure"
+        # A group that the form gives no node inside is a leaf, as in ODK Central: an answer in it would have no other place.
         return "string" if bind else "unknown"
 
     def _message(self, message: str | None) -> dict[str, str]:

@@ -90,8 +90,23 @@ def parse_submission(xml: bytes) -> ParsedSubmission:
 
 def canonical_hash(root: etree._Element) -> str:
     """Hex SHA-256 of a parsed submission's canonical form; see `ParsedSubmission`."""
-    canonical: bytes = etree.tostring(root, method="c14n", exclusive=True, with_comments=False)
+    try:
+        canonical: bytes = etree.tostring(root, method="c14n", exclusive=True, with_comments=False)
+    except etree.C14NError:
+        # C14N gives up on a namespace such as "1234", which is no absolute URI. Old forms have them.
+        canonical = "\0".join(_told(root)).encode()
     return hashlib.sha256(canonical).hexdigest()
+
+
+def _told(root: etree._Element) -> Iterator[str]:
+    """Everything that the canonical form tells, piece by piece: no piece can hold the NUL that is put between them."""
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        if event == "start":
+            yield f"<{element.prefix or ''}:{element.tag}"
+            yield from (f"{name}={value}" for name, value in sorted(element.items()))
+            yield f">{element.text or ''}"
+        else:
+            yield f"</{element.tail or ''}"
 
 
 def derived_instance_id(canonical_hash: str) -> str:
