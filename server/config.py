@@ -74,6 +74,17 @@ def _database(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of a network in CIDR notation and a class of link."""
+    found = []
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        network, _, name = (each.strip() for each in pair.partition("="))
+        if name not in {"lan", "default", "satellite"}:
+            raise ValueError(f"say lan, default or satellite after {network}=")
+        found.append((str(ipaddress.ip_network(network, strict=False)), name))
+    return tuple(found)
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATA_DIR", Path, "./data", "Directory of the database, the files and the secret key."),
     Setting("DATABASE_URL", _database, "", "SQLAlchemy URL; empty: SQLite in the data directory."),
@@ -82,6 +93,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BASE_URL", str, "", "Address that devices use, for QR codes, such as http://192.168.1.10:8080; empty: the address of the request."),
     Setting("MAX_BODY", _size, "1G", "Largest body of a request, in bytes (k, M, G allowed); a larger one is answered 413 at once."),
     Setting("ACCEPT_LENGTH", _size, "10M", "Size of one POST that devices are told to keep to (X-OpenRosa-Accept-Content-Length)."),
+    Setting("ACCEPT_LENGTH_LAN", _size, "50M", "The same for devices on a cable or a local network (class lan)."),
+    Setting("ACCEPT_LENGTH_SATELLITE", _size, "2M", "The same for devices on a thin or costly link (class satellite)."),
+    Setting("NETWORKS", _networks, "", "Classes of links by network, such as 192.168.0.0/16=lan, 10.8.0.0/16=satellite; posts and devices are put in a class on their pages."),
     Setting("TIME_ZONE", _zone, "UTC", "Mission time, an IANA name; the set-up page can change it."),
     Setting("TRUSTED_PROXY", _proxy, "false", "Addresses or networks of the proxy in front, separated by commas (true: whoever connects): its X-Forwarded-For/-Proto/-Host are believed."),
     Setting("DIGEST", _flag, "true", "Whether devices may log in with e-mail and password by Digest; false: nothing is kept for it and it is not offered."),
@@ -110,6 +124,9 @@ class Settings:
     log_level: str
     listen: str = ""
     digest: bool = True
+    accept_length_lan: int = 50_000_000
+    accept_length_satellite: int = 2_000_000
+    networks: tuple[tuple[str, str], ...] = ()
 
 
 def _secret_key(data_dir: Path) -> str:

@@ -124,6 +124,11 @@ def post_types() -> dict[str, str]:
     }
 
 
+def links() -> dict[str, str]:
+    """Kinds of link, which decide how much a device sends at once."""
+    return {"lan": _("Cable or local network"), "default": _("Mobile phone network"), "satellite": _("Satellite or worse")}
+
+
 def label(choices: Choices | dict[str, str], code: str | None) -> str:
     """The label of one code; the code itself when nobody named it."""
     found = dict(choices).get(code or "")

@@ -17,7 +17,7 @@ from server.office.layout import back_to
 from server.office.refusals import words
 from server.problems import Problem
 from server.queries import mission as queries
-from server.services import mission
+from server.services import mission, route_classes
 from server.services.identity import Verb
 from server.services.journal import now
 
@@ -119,6 +119,14 @@ def put_post() -> Response:
         duty_phone=form.get("phone") or None,
         post_id=form.get("id", type=int),
     )
+    return _done("posts")
+
+
+@blueprint.post("/organisation/post/<int:post_id>/link")
+@allow(Verb.MISSION_MANAGE)
+def put_link(post_id: int) -> Response:
+    """The kind of link the post's devices have, which decides how much they send at once."""
+    route_classes.put_post(_session(), identity(), post_id, request.form.get("link"))
     return _done("posts")
 
 

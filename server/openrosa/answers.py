@@ -14,10 +14,12 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from forms import openrosa
 from server.config import Settings
+from server.gate import identity_or_none
 from server.openrosa import messages
 from server.problems import Problem
 from server.services.blobs import BlobStore
 from server.services.form_media import MediaFile
+from server.services.route_classes import accept_length
 
 # What a phone downloads as text; pictures and sound are compressed already.
 _TEXT = re.compile(r"\.(csv|xml|geojson|json|txt|html?|svg|kml|gpx)$", re.IGNORECASE)
@@ -35,7 +37,7 @@ def settings() -> Settings:
 def with_headers(response: Response) -> Response:
     """Adds the headers that every OpenRosa answer has (OpenRosa HTTP request API 1.0)."""
     response.headers["X-OpenRosa-Version"] = "1.0"
-    response.headers["X-OpenRosa-Accept-Content-Length"] = str(settings().accept_length)
+    response.headers["X-OpenRosa-Accept-Content-Length"] = str(accept_length(settings(), identity_or_none(), request.remote_addr))
     response.headers.setdefault("Content-Language", messages.language())
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
-from server.models import Actor, AppUser, LoginAttempt, LoginSession, Sector, User
+from server.models import Actor, AppUser, LoginAttempt, LoginSession, Post, Sector, User
 
 
 def user_by_email(session: Session, email: str) -> tuple[User, Actor] | None:
@@ -39,14 +39,17 @@ def user_account(session: Session, actor_id: int) -> tuple[User, Actor] | None:
 
 # Built once: every request of every device asks this.
 _BY_TOKEN = (
-    select(AppUser, Actor).join(Actor, Actor.id == AppUser.actor_id).where(AppUser.token_sha256 == bindparam("token_sha256"))
+    select(AppUser, Actor, Post.route_class)
+    .join(Actor, Actor.id == AppUser.actor_id)
+    .outerjoin(Post, Post.id == AppUser.post_id)
+    .where(AppUser.token_sha256 == bindparam("token_sha256"))
 )
 
 
-def app_user_by_token(session: Session, token_sha256: str) -> tuple[AppUser, Actor] | None:
-    """The app user that holds this token, revoked or not: the caller decides what a revoked one may."""
+def app_user_by_token(session: Session, token_sha256: str) -> tuple[AppUser, Actor, str | None] | None:
+    """The app user that holds this token, revoked or not (the caller decides what a revoked one may), and its post's class."""
     row = session.execute(_BY_TOKEN, {"token_sha256": token_sha256}).first()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def live_session(session: Session, token_sha256: str, kind: str, now: dt.datetime) -> LoginSession | None:

@@ -162,11 +162,12 @@ def _by_key(session: Session, token: str) -> Identity:
         return _by_link(session, token)
     if found[0].revoked_at is not None or found[1].deleted_at is not None:
         raise Problem("not_allowed")
-    app_user, actor = found
+    app_user, actor, post_route_class = found
     devices_seen.note(session, app_user)
     return Identity(
         actor_id=actor.id, name=actor.display_name, type="field_key", role="app_user", how="key", verbs=APP_USER_VERBS,
-        post_id=app_user.post_id, project_id=app_user.project_id,
+        post_id=app_user.post_id, project_id=app_user.project_id, route_class=app_user.route_class,
+        post_route_class=post_route_class,
     )
 
 

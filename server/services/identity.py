@@ -92,7 +92,8 @@ class Identity:
 
     undivided: the mission has no sectors yet, so an officer without one is not limited. project_role: "manager" or "viewer"
     of the project that the request is about; whole_project: all of it, not only the own sector (see services.project_rights).
-    notes: what the actor said about this request, for the audit log.
+    notes: what the actor said about this request, for the audit log. route_class, post_route_class: the kind of link that the
+    device, and its post, is said to have (services.route_classes).
     """
 
     actor_id: int
@@ -114,6 +115,8 @@ class Identity:
     project_role: str | None = None
     whole_project: bool = False
     notes: str | None = None
+    route_class: str | None = None
+    post_route_class: str | None = None
 
     def may(self, *verbs: Verb) -> bool:
         """True if at least one of the verbs is granted."""

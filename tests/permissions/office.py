@@ -28,6 +28,8 @@ ROUTES: dict[str, Who] = {
     "GET /devices": STAFF,
     "POST /devices": STAFF,
     "GET /devices/<int:actor_id>": STAFF,
+    "POST /devices/<int:actor_id>/link": STAFF,
+    "POST /organisation/post/<int:post_id>/link": STAFF,
     "POST /devices/<int:actor_id>/reissue": STAFF,
     "POST /devices/<int:actor_id>/rename": STAFF,
     "POST /devices/<int:actor_id>/revoke": STAFF,
