@@ -46,6 +46,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("duty.board", lazy_gettext("Duty officer"), "bell", (Verb.DUTY_READ,), count="alarms", in_bar=True),
             Item("review.queue", lazy_gettext("Review"), "scales", (Verb.RECORD_JUDGE,), count="review", in_bar=True),
             Item("quarantine.waiting", lazy_gettext("Quarantine"), "shield", (Verb.QUARANTINE_DECIDE,), count="quarantine"),
+            Item("held.waiting", lazy_gettext("Held updates"), "link", (Verb.RECORD_JUDGE,)),
             Item("entry.choose", lazy_gettext("Enter a report"), "pen", (Verb.SUBMISSION_CREATE,)),
         ),
     ),

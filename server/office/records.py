@@ -16,8 +16,10 @@ from server.gate import allow, identity
 from server.models import Record
 from server.office.layout import ago, back_to, language, zone
 from server.problems import Problem
+from server.queries import forms as form_queries
 from server.queries import review as review_queries
-from server.services import dossiers, entries, folding, merging, registers, releases, review
+from server.services import dossiers, entity_history, entries, folding, merging, registers, releases, review
+from server.services.entity_history import EntityVersion
 from server.services.identity import Verb
 from server.services.journal import now
 
@@ -60,13 +62,39 @@ def show(name: str, record_id: str) -> str | BaseResponse:
         return redirect(url_for("records.show", name=name, record_id=record.id), code=302)
     rules = registers.register(session, name)
     spoken = registers.words(session, who, rules, language())
+    found = _versions(session, record)
     return render_template(
-        "records/record.html", file=dossiers.dossier(session, record, rules, spoken), rules=rules, words=spoken, record=record,
+        "records/record.html", conflicts=[each for each in found if each.step.conflict and not each.step.resolved],
+        redirected=[each for each in found if each.redirected and each.step.number > 1 and each.updates],
+        file=dossiers.dossier(session, record, rules, spoken), rules=rules, words=spoken, record=record,
         tasks=review_queries.tasks_about(session, who.scope, name, record.id), rule_label=rule_label,
         releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
         state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
         release=releases.draft(session, who, record), pinning=rules.properties.get(request.args.get("pin", "")),
     )
+
+
+def _versions(session: Session, record: Record) -> list[EntityVersion]:
+    """The history of a record that has a conflict or took in others; nothing for the many that are simple."""
+    if record.conflict is None and record.entity_count < 2:
+        return []
+    dataset = form_queries.dataset(session, record.project_id, record.dataset)
+    return entity_history.versions(session, dataset, record) if dataset is not None else []
+
+
+@blueprint.post("/registers/<name>/<record_id>/settle")
+@allow(Verb.RECORD_WRITE)
+def settle(name: str, record_id: str) -> Response:
+    """The officer has looked at the conflicts: the values in force are right, or he has pinned the right ones."""
+    session, who = _session(), identity()
+    record = _record(name, record_id)
+    if record.conflict is None:
+        raise Problem("no_conflict")
+    reason = entries.text("Reason", request.form.get("reason"), 500)
+    folding.fold_now(session, [merging.resolve(session, who, record.project_id, name, record.id, reason)])
+    session.commit()
+    flash(_("The conflicts are settled. You can take that back in the list of decisions."), "ok")
+    return back_to("records.show", name=name, record_id=record.id)
 
 
 def rule_label(rule: str) -> str:

@@ -12,6 +12,7 @@ from server.extensions import db
 from server.gate import allow, identity
 from server.models import Attachment, Blob, DecryptedFile, SubmissionSummary
 from server.office import labels
+from server.office.held_updates import problem_words
 from server.office.layout import back_to, language
 from server.office.photos import send_original, send_picture
 from server.problems import Problem
@@ -63,6 +64,7 @@ def report(receipt: str) -> str:
         title=_title(summary),
         said=said_about(session, summary),
         touched=lookups.records_touched(session, summary.root_instance_id, summary.project_id),
+        problem_words=problem_words,
         labels=labels,
         registers=load_registers(),
         codes=lookups.code_labels(session, ("sensitivity", "un_class"), language()),

@@ -168,7 +168,7 @@ def _decisions(
 ) -> tuple[Decision, ...]:
     key = list_key(record.project_id, record.dataset)
     named = [row.id for row in said] + [entity_target(key, entity.id) for entity in entities]
-    events = review.events_naming(session, named, ("JUDGE", "PIN", "CHOOSE", "DELETE", "RESTORE"))
+    events = review.events_naming(session, named, ("JUDGE", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE"))
     retracted = standing_retractions(session, [fact.uuid for fact, _event in events])
     return tuple(Decision(fact, event, fact.uuid not in retracted) for fact, event in reversed(events))
 

@@ -47,6 +47,11 @@ class EntityVersion:
         return self.step.number
 
     @property
+    def updates(self) -> bool:
+        """Whether it changed an entity that was there."""
+        return self.step.observation is not None and self.step.observation.action != "create"
+
+    @property
     def at(self) -> dt.datetime:
         """When it was received or decided."""
         observation, event = self.step.observation, self.step.item.event

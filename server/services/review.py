@@ -129,7 +129,7 @@ def undo(session: Session, identity: Identity, event_uuid: str, reason: str | No
     Raises not_found outside that, and state_conflict when it is taken back already or was made at a higher level.
     """
     found = queries.events_by_uuid(session, [event_uuid])
-    if not found or found[0][1].type not in {"JUDGE", "CHOOSE", "PIN", "DELETE", "RESTORE"}:
+    if not found or found[0][1].type not in {"JUDGE", "CHOOSE", "PIN", "DELETE", "RESTORE", "FORCE", "RESOLVE"}:
         raise Problem("not_found")
     fact, event = found[0]
     if fact.actor_id != identity.actor_id and not _may_touch(session, identity, event):
