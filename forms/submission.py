@@ -32,6 +32,8 @@ __all__ = [
 
 MAX_ID_LENGTH: Final = 249
 """Longest form id, version or instanceID, in characters (OpenRosa metadata schema)."""
+MAX_TAGS: Final = 500_000
+"""Most tags of a submission; a repeat of 1,000 instances with 100 questions each has 200,000."""
 _DERIVED: Final = uuid.UUID("5f1b7f0e-6d0a-5c2e-9a54-0d6a5e4c7b21")
 
 Answers = dict[str, "str | Answers | list[Answers]"]
@@ -66,7 +68,7 @@ def parse_submission(xml: bytes) -> ParsedSubmission:
 
     Raises XmlRefused for bytes that are no acceptable XML and SubmissionXmlError for XML that is no submission.
     """
-    root = parse_xml(xml)
+    root = parse_xml(xml, max_tags=MAX_TAGS)
     form_id = root.get("id")
     if not form_id:
         raise SubmissionXmlError("The submission does not say which form it answers: its root has no id attribute.")

@@ -15,7 +15,9 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 1000
 """Deepest nesting accepted; real forms stay below 20."""
 MAX_TAGS: Final = 1_000_000
-"""Most tags accepted: a tree node costs some hundred bytes, so this bounds the memory."""
+"""Most tags accepted in a form: a tree node costs some hundred bytes, so this bounds the memory."""
+MAX_ATTRIBUTES: Final = 1_000
+"""Most attributes of one element: comparing and sorting them takes time by the square of their number."""
 
 _PLAIN_DEPTH: Final = 250
 _ENCODINGS: Final = re.compile(r"(?i)(utf-?8|utf-?16(le|be)?|us-ascii|iso-8859-\d{1,2}|windows-125\d|cp125\d)")
@@ -33,7 +35,8 @@ class XmlRefused(ValueError):
 
 
 def parse_xml(
-    data: bytes, *, keep_blank_text: bool = False, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
+    data: bytes, *, keep_blank_text: bool = False, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH,
+    max_tags: int = MAX_TAGS,
 ) -> etree._Element:
     """Parse one untrusted document and return its root element, without comments and processing instructions.
 
@@ -44,8 +47,8 @@ def parse_xml(
         raise XmlRefused(f"The XML has {len(data)} bytes; at most {max_bytes} are accepted.")
     data = _as_utf8(data)
     _refuse_doctype(data)
-    if data.count(b"<") > MAX_TAGS:
-        raise XmlRefused(f"The XML has more than {MAX_TAGS} tags.")
+    if data.count(b"<") > max_tags:
+        raise XmlRefused(f"The XML has more than {max_tags} tags.")
     try:
         root = etree.fromstring(data, _parser(keep_blank_text, deep=data.count(b"</") > _PLAIN_DEPTH))
     except (etree.XMLSyntaxError, ValueError) as problem:
@@ -53,6 +56,8 @@ def parse_xml(
     if root.getroottree().docinfo.internalDTD is not None:
         raise XmlRefused("The XML has a document type declaration (DTD), which is not accepted.")
     _refuse_deep(root, data, max_depth)
+    if data.count(b"=") > MAX_ATTRIBUTES and any(len(each.attrib) > MAX_ATTRIBUTES for each in root.iter()):
+        raise XmlRefused(f"An element of the XML has more than {MAX_ATTRIBUTES} attributes.")
     return root
 
 
