@@ -40,7 +40,8 @@ def create_app_user(project_id: int) -> Response:
     """A new app user with its token."""
     session, who = db.session(), identity()
     projects.find(session, who, project_id)
-    made = app_users.create(session, _settings(), who, project_id, read(AppUserRequest())["displayName"])
+    wish = read(AppUserRequest())
+    made = app_users.create(session, _settings(), who, project_id, wish["displayName"], wish.get("postId"))
     return as_json(AppUserAnswer().dump(made))
 
 

@@ -16,7 +16,7 @@ from server.office.layout import back_to
 from server.problems import Problem
 from server.queries import devices as queries
 from server.queries import mission as mission_queries
-from server.services import devices, route_classes
+from server.services import device_cards, device_contents, devices
 from server.services.identity import Verb
 from server.services.journal import now
 
@@ -76,16 +76,49 @@ def card(actor_id: int) -> Response:
     """One device with its QR code. The page holds a key, so nothing may keep it."""
     device = _device(actor_id)
     shown = _cards([device])
-    return _secret(render_template("device.html", device=device, card=shown[0][1] if shown else None, svg=_svg, labels=labels))
+    return _secret(render_template(
+        "device.html", device=device, card=shown[0][1] if shown else None, svg=_svg, posts=mission_queries.posts(_session()),
+        contents=device_contents.contents(_session(), device),
+    ))
 
 
 @blueprint.get("/devices/cards")
 @allow(Verb.DEVICE_MANAGE)
 def cards() -> Response:
-    """Cards to print, A6 each: the devices in ?id=1,2,3, or all that are active."""
+    """Cards on screen: the devices in ?id=1,2,3, or all that are active."""
+    return _secret(render_template("device_cards.html", cards=_cards(_wanted()), svg=_svg, ids=request.args.get("id", "")))
+
+
+@blueprint.get("/devices/cards.pdf")
+@allow(Verb.DEVICE_MANAGE)
+def cards_pdf() -> Response:
+    """The same cards to print, one A6 page each. Raises Problem not_found when there is none."""
+    found = [each for each in _wanted() if devices.token_of(current_app.config["SETTINGS"], each.app_user)]
+    if not found:
+        raise Problem("not_found")
+    return _pdf(found, "device-cards.pdf")
+
+
+@blueprint.get("/devices/<int:actor_id>/card.pdf")
+@allow(Verb.DEVICE_MANAGE)
+def card_pdf(actor_id: int) -> Response:
+    """The device's card to print. Raises Problem state_conflict for one that is shut out."""
+    return _pdf([_device(actor_id)], f"device-card-{actor_id}.pdf")
+
+
+def _wanted() -> list[queries.Device]:
     wanted = {int(text) for text in request.args.get("id", "").split(",") if text.isdigit() and len(text) < 10}
-    found = [each for each in queries.devices(_session(), 1, revoked=False) if not wanted or each.actor.id in wanted]
-    return _secret(render_template("device_cards.html", cards=_cards(found[:MAX_CARDS]), svg=_svg))
+    found = queries.devices(_session(), 1, revoked=False)
+    return [each for each in found if not wanted or each.actor.id in wanted][:MAX_CARDS]
+
+
+def _pdf(found: list[queries.Device], name: str) -> Response:
+    settings = current_app.config["SETTINGS"]
+    printed = [devices.printed_card(_session(), settings, each, request.host_url) for each in found]
+    answer = _secret(device_cards.cards_pdf(printed))
+    answer.headers["Content-Type"] = "application/pdf"
+    answer.headers.set("Content-Disposition", "inline", filename=name)
+    return answer
 
 
 def _cards(found: list[queries.Device]) -> list[tuple[queries.Device, devices.QrCard]]:
@@ -100,7 +133,7 @@ def _svg(card: devices.QrCard) -> Markup:
     return Markup(card.svg)  # noqa: S704
 
 
-def _secret(page: str) -> Response:
+def _secret(page: str | bytes) -> Response:
     answer = make_response(page)
     answer.headers["Cache-Control"] = "no-store, private"
     return answer
@@ -115,22 +148,13 @@ def rename(actor_id: int) -> Response:
     return back_to("devices.card", actor_id=actor_id)
 
 
-@blueprint.post("/devices/<int:actor_id>/link")
-@allow(Verb.DEVICE_MANAGE)
-def put_link(actor_id: int) -> Response:
-    """The kind of link the device has, which decides how much it sends at once."""
-    route_classes.put_device(_session(), identity(), actor_id, request.form.get("link"))
-    flash(_("Changed."), "ok")
-    return back_to("devices.card", actor_id=actor_id)
-
-
 @blueprint.post("/devices/<int:actor_id>/revoke")
 @allow(Verb.DEVICE_MANAGE)
 def revoke(actor_id: int) -> Response:
     """Shuts a lost phone out."""
     devices.revoke(_session(), identity(), actor_id)
-    flash(_("The device is shut out. What it sent stays."), "ok")
-    return back_to("devices.index")
+    flash(_("The device is shut out. What it sent stays; below is what was on it."), "ok")
+    return back_to("devices.card", actor_id=actor_id)
 
 
 @blueprint.post("/devices/<int:actor_id>/reissue")

@@ -56,9 +56,10 @@ class PasswordChange(Request):
 
 
 class AppUserRequest(Request):
-    """A new app user (device)."""
+    """A new app user (device). postId: the post it belongs to, whose forms it fills."""
 
     displayName = fields.String(required=True, validate=validate.Length(1, 255))
+    postId = fields.Integer(allow_none=True, strict=True, validate=_KEY)
 
 
 class AppUserAnswer(ActorAnswer):
@@ -66,6 +67,7 @@ class AppUserAnswer(ActorAnswer):
 
     projectId = fields.Integer(attribute="project_id")
     token = fields.String(allow_none=True)
+    postId = fields.Integer(attribute="post_id", allow_none=True)
 
 
 class AppUserExtended(AppUserAnswer):
@@ -73,6 +75,12 @@ class AppUserExtended(AppUserAnswer):
 
     createdBy = fields.Nested(ActorAnswer, attribute="created_by", allow_none=True)
     lastUsed = Stamp(attribute="last_used")
+
+
+class AppUserWithProperties(AppUserAnswer):
+    """An app user with the values of its properties by name."""
+
+    properties = fields.Dict(keys=fields.String(), values=fields.String(allow_none=True))
 
 
 class RoleAnswer(Answer):

@@ -20,6 +20,15 @@ def lan_address() -> str | None:
     return str(sorted(usable, key=lambda address: not address.is_private)[0]) if usable else None
 
 
+def is_local(host: str) -> bool:
+    """Whether a host is of a local network: a private address, this machine, or a name that only such a network knows."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.lower().endswith((".local", ".lan", ".home.arpa", ".internal"))
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
 def _interface_addresses() -> list[str]:
     if not sys.platform.startswith("linux"):
         return _named_addresses()

@@ -18,9 +18,11 @@ def listed(session: Session, settings: Settings, project_id: int) -> list[dict[s
     return [_shown(settings, device) for device in device_queries.devices(session, project_id)]
 
 
-def create(session: Session, settings: Settings, who: Identity, project_id: int, name: str) -> dict[str, Any]:
-    """A new app user of no post, committed, with its token."""
-    device, _token = devices.create_device(session, settings, who, name=name, project_id=project_id)
+def create(
+    session: Session, settings: Settings, who: Identity, project_id: int, name: str, post_id: int | None = None
+) -> dict[str, Any]:
+    """A new app user, of a post or of none, committed, with its token. Raises Problem not_found for an unknown post."""
+    device, _token = devices.create_device(session, settings, who, name=name, post_id=post_id, project_id=project_id)
     return _shown(settings, device)
 
 
@@ -46,6 +48,6 @@ def _shown(settings: Settings, device: device_queries.Device) -> dict[str, Any]:
     return {
         "id": actor.id, "type": actor.type, "display_name": actor.display_name, "created_at": actor.created_at,
         "updated_at": actor.updated_at, "deleted_at": actor.deleted_at, "project_id": app_user.project_id,
-        "token": devices.token_of(settings, app_user), "last_used": app_user.last_seen_at,
+        "token": devices.token_of(settings, app_user), "post_id": app_user.post_id, "last_used": app_user.last_seen_at,
         "created_by": None if app_user.created_by is None else {"id": app_user.created_by, "display_name": device.maker},
     }

@@ -19,8 +19,8 @@ from server.problems import Problem
 from server.queries import devices as queries
 from server.queries import forms as form_queries
 from server.queries import mission as mission_queries
-from server.services import authentication, entries, tokens
-from server.services.addresses import lan_address
+from server.services import authentication, device_cards, entries, tokens
+from server.services.addresses import is_local, lan_address
 from server.services.audits import audit
 from server.services.identity import Identity
 from server.services.journal import now
@@ -37,6 +37,16 @@ class QrCard:
     settings: dict[str, Any]
     payload: str
     svg: str
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether reports travel in clear unless their form is encrypted."""
+        return not self.server_url.startswith("https://")
+
+    @property
+    def beyond_lan(self) -> bool:
+        """Whether that is so on an address that is no local network's, where it must not be."""
+        return self.unsafe and not is_local(urlsplit(self.server_url).hostname or "")
 
 
 def create_device(
@@ -146,6 +156,17 @@ def qr_card(session: Session, settings: Settings, device: queries.Device, reques
     # Level L, as Collect's own codes: the payload is long, and a denser code is harder to scan from a page.
     picture = segno.make_qr(payload, error="l", boost_error=False)
     return QrCard(url, collect, payload, picture.svg_inline(scale=4, border=4, dark="#000", light="#fff", omitsize=True))
+
+
+def printed_card(session: Session, settings: Settings, device: queries.Device, request_root: str) -> device_cards.Card:
+    """What the device's printable card says. Raises as `qr_card`."""
+    shown = qr_card(session, settings, device, request_root)
+    phone = (device.post.duty_phone if device.post else None) or mission_queries.setting(session, "duty_phone") or ""
+    return device_cards.Card(
+        mission=str(mission_queries.setting(session, "mission_name") or "Fieldpost"), call_sign=device.actor.display_name,
+        post=device.post.name if device.post else "", duty_phone=str(phone), payload=shown.payload, unsafe=shown.unsafe,
+        issued=now().strftime("%Y-%m-%d"),
+    )
 
 
 def server_url(settings: Settings, token: str, project_id: int, request_root: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -30,7 +30,7 @@ def part(text: str) -> str:
     return quote(text, safe="")
 
 
-def wait_until(look: Callable[[], Found], what: str = "what the test waits for") -> Found:
+def wait_until(look: Callable[[], Found | Literal[False] | None], what: str = "what the test waits for") -> Found:
     """Calls `look` until it returns something true, and returns that. Fails after a minute."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
