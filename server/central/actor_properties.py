@@ -13,7 +13,7 @@ from server.config import Settings
 from server.extensions import db
 from server.gate import allow, identity
 from server.problems import Problem
-from server.schemas.actors import AppUserAnswer
+from server.schemas.actors import AppUserAnswer, AppUserWithProperties
 from server.schemas.datasets import ActorValues, AppUserProperties
 from server.schemas.described import described
 from server.services import access, app_users, projects
@@ -24,7 +24,7 @@ ACTOR = "/projects/<project_id>/actors/<actor_id>/properties"
 
 @routes.patch("/projects/<project_id>/app-users/<actor_id>")
 @allow(Verb.DEVICE_MANAGE)
-@described(AppUserAnswer, body=AppUserProperties)
+@described(AppUserWithProperties, body=AppUserProperties)
 def change_app_user(project_id: int, actor_id: int) -> Response:
     """Sets properties of an app user (null takes one away), and its name."""
     session, who, body = db.session(), identity(), read(AppUserProperties())

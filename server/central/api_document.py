@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from server.central.replies import as_json
 from server.central.routes import routes
 from server.gate import public
-from server.schemas.base import ProblemAnswer, Stamp
+from server.schemas.base import ProblemAnswer, Request, Stamp
 from server.schemas.described import Description, Shape, described
 
 PREFIX = "/v1/"
@@ -63,7 +63,16 @@ def document(app: Flask) -> dict[str, Any]:
                 addresses.setdefault(template(rule), {})[method.lower()] = _operation(app, rule, method)
     for address, operations in sorted(addresses.items()):
         spec.path(address, operations=operations)
-    return spec.to_dict()
+    made: dict[str, Any] = spec.to_dict()
+    for name in _requests(plugin):
+        # What a request holds besides is passed over, as in ODK Central, and not refused.
+        made["components"]["schemas"][name].pop("additionalProperties", None)
+    return made
+
+
+def _requests(plugin: MarshmallowPlugin) -> list[str]:
+    converter = plugin.converter
+    return [name for key, name in converter.refs.items() if issubclass(key[0], Request)] if converter else []
 
 
 def _methods(rule: Rule) -> list[str]:

@@ -20,6 +20,7 @@ from server.schemas.datasets import (
     DatasetChange,
     DatasetChangeQuery,
     DatasetDetails,
+    DatasetDetailsExtended,
     DatasetExtended,
     DatasetRequest,
     PropertyRequest,
@@ -57,7 +58,7 @@ def create_dataset(project_id: int) -> Response:
 
 @routes.get(LIST)
 @allow(Verb.DATASET_READ)
-@described(DatasetDetails, extended=True)
+@described(DatasetDetailsExtended, extended=True)
 def show_dataset(project_id: int, name: str) -> Response:
     """One list with its properties."""
     session, who = db.session(), identity()

@@ -98,6 +98,10 @@ class DatasetDetails(DatasetAnswer):
     draftSourceForms = fields.List(fields.Dict(), attribute="draft_source_forms")
 
 
+class DatasetDetailsExtended(DatasetDetails, DatasetExtended):
+    """The same with counts."""
+
+
 class ActorValues(Request):
     """Values of actor properties by name; null takes one away."""
 
