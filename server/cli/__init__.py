@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "link": "server.cli.merging:link",
     "user": "server.cli.accounts:user",
     "form": "server.cli.forms:form",
+    "key": "server.cli.keys:key",
     "device": "server.cli.device:device",
     "demo": "server.cli.demo:demo",
     "export": "server.cli.exporting:export",
