@@ -16,7 +16,7 @@ from server.office.layout import back_to
 from server.problems import Problem
 from server.queries import devices as queries
 from server.queries import mission as mission_queries
-from server.services import device_cards, device_contents, devices
+from server.services import device_cards, device_contents, devices, route_classes
 from server.services.identity import Verb
 from server.services.journal import now
 
@@ -78,7 +78,7 @@ def card(actor_id: int) -> Response:
     shown = _cards([device])
     return _secret(render_template(
         "device.html", device=device, card=shown[0][1] if shown else None, svg=_svg, posts=mission_queries.posts(_session()),
-        contents=device_contents.contents(_session(), device),
+        contents=device_contents.contents(_session(), device), labels=labels,
     ))
 
 
@@ -144,6 +144,15 @@ def _secret(page: str | bytes) -> Response:
 def rename(actor_id: int) -> Response:
     """Another name or post."""
     devices.rename(_session(), identity(), actor_id, request.form.get("name", ""), request.form.get("post", type=int))
+    flash(_("Changed."), "ok")
+    return back_to("devices.card", actor_id=actor_id)
+
+
+@blueprint.post("/devices/<int:actor_id>/link")
+@allow(Verb.DEVICE_MANAGE)
+def put_link(actor_id: int) -> Response:
+    """The kind of link the device has, which decides how much it sends at once."""
+    route_classes.put_device(_session(), identity(), actor_id, request.form.get("link"))
     flash(_("Changed."), "ok")
     return back_to("devices.card", actor_id=actor_id)
 
