@@ -40,6 +40,7 @@ class RunningServer:
     threads: int = 8
     worker: bool = True
     environ: dict[str, str] = field(default_factory=dict)
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -72,7 +73,7 @@ class RunningServer:
     def command(self) -> list[str]:
         """The command line of the server."""
         fieldpost = Path(sys.executable).parent / "fieldpost"
-        command = [str(fieldpost), "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [str(fieldpost), "serve", "--host", self.host, "--port", str(self.port)]
         return command if self.worker else [*command, "--no-worker"]
 
     def environment(self) -> dict[str, str]:
