@@ -67,8 +67,13 @@ def one(session: Session, scope: Scope, observation_id: str) -> Waiting | None:
     return Waiting(*row) if row is not None else None
 
 
-def of_report(session: Session, fact_id: int) -> Sequence[Observation]:
-    """Everything that a report asked of entity lists, in the order of its operations."""
-    return session.scalars(
-        select(Observation).where(Observation.fact_id == fact_id).order_by(Observation.dataset, Observation.id)
-    ).all()
+def of_report(session: Session, fact_id: int) -> Sequence[tuple[Observation, str | None]]:
+    """Everything that a report asked of entity lists, each with the record that its entity belongs to now."""
+    entity = and_(
+        Entity.id == Observation.entity_id, Entity.project_id == Observation.project_id, Entity.dataset == Observation.dataset
+    )
+    rows = session.execute(
+        select(Observation, Entity.record_id).outerjoin(Entity, entity).where(Observation.fact_id == fact_id)
+        .order_by(Observation.dataset, Observation.id)
+    )
+    return [(row[0], row[1]) for row in rows]

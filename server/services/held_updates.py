@@ -92,8 +92,11 @@ def apply_anyway(session: Session, who: Identity, observation_id: str, reason: s
 def log_of_report(session: Session, fact_id: int) -> list[dict[str, Any]]:
     """What became of each entity that a report asked for, in ODK Central's words of the log: made, updated, held or why not."""
     found = []
-    for index, row in enumerate(queries.of_report(session, fact_id)):
-        entity: dict[str, Any] = {"entity": {"uuid": row.entity_id, "dataset": row.dataset}, "index": index}
+    for index, (row, record_id) in enumerate(queries.of_report(session, fact_id)):
+        named = {"uuid": row.entity_id, "dataset": row.dataset}
+        if record_id is not None and record_id != row.entity_id:
+            named["mergedInto"] = record_id
+        entity: dict[str, Any] = {"entity": named, "index": index}
         if row.state == "applied":
             action = "entity.create" if row.version == 1 else "entity.update.version"
             found.append(_entry(row, action, {**entity, "version": row.version}))

@@ -51,7 +51,8 @@ class Trees:
 
     def shown(self, entity_id: str) -> dict[str, object]:
         """The entity's current version over the API."""
-        current: dict[str, object] = self.client.get(f"{LIST}/entities/{entity_id}", headers=self.head).get_json()["currentVersion"]
+        shown = self.client.get(f"{LIST}/entities/{entity_id}", headers=self.head).get_json()
+        current: dict[str, object] = shown["currentVersion"]
         return current
 
 
