@@ -35,7 +35,6 @@ from server.schemas.submissions import (
     actor_row,
     comment_row,
     extended_list_row,
-    list_row,
     submission_row,
     version_row,
 )
@@ -74,23 +73,30 @@ def list_submissions(here: Place) -> Response:
     known = known_stamp(tag)
     if known is not None:
         return known
-    response = stream(_list(submissions.listed(session, wanted, limit, offset), more), JSON)
+    batches = submissions.listed(session, wanted, limit, offset, texts=not more)
+    response = stream(_array(_extended(batches) if more else _texts(batches)), JSON)
     response.set_etag(tag, weak=True)
     return response
 
 
-def _list(batches: Iterator[list_rows.Batch], more: bool) -> Iterator[bytes]:
-    actors: dict[int, dict[str, Any] | None] = {}
-    yield b"["
-    separator = b""
+def _texts(batches: Iterator[list_rows.Batch]) -> Iterator[bytes]:
     for batch in batches:
-        if more:
-            ids = {number for row in batch for number in (row.submitter_id, row.current_submitter_id) if number is not None}
-            found = form_lists.actor_names(db.session(), ids - actors.keys())
-            actors |= {number: actor_row(actor) for number, actor in found.items()}
-        rows = [extended_list_row(row, actors) for row in batch] if more else [list_row(row) for row in batch]
-        yield separator + orjson.dumps(rows)[1:-1]
-        separator = b","
+        yield ",".join([row[1] for row in batch]).encode()
+
+
+def _extended(batches: Iterator[list_rows.Batch]) -> Iterator[bytes]:
+    actors: dict[int, dict[str, Any] | None] = {}
+    for batch in batches:
+        ids = {number for row in batch for number in (row.submitter_id, row.current_submitter_id) if number is not None}
+        found = form_lists.actor_names(db.session(), ids - actors.keys())
+        actors |= {number: actor_row(actor) for number, actor in found.items()}
+        yield orjson.dumps([extended_list_row(row, actors) for row in batch])[1:-1]
+
+
+def _array(parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield b"["
+    for number, part in enumerate(parts):
+        yield b"," + part if number else part
     yield b"]"
 
 

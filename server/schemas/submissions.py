@@ -130,8 +130,8 @@ def submission_row(listed: Listed, extended: bool = False) -> dict[str, Any]:
     return row
 
 
-def list_row(row: Any) -> dict[str, Any]:
-    """The same for a row of queries.list_rows.list_columns."""
+def extended_list_row(row: Any, actors: Mapping[int, dict[str, Any] | None]) -> dict[str, Any]:
+    """The same for a row of queries.list_rows.list_columns, extended. actors: `actor_row` of everybody, by id."""
     return {
         "instanceId": row.root_instance_id, "submitterId": row.submitter_id, "deviceId": row.device_id,
         "userAgent": row.user_agent, "reviewState": row.review_state, "createdAt": row.created_at, "updatedAt": row.updated_at,
@@ -139,17 +139,10 @@ def list_row(row: Any) -> dict[str, Any]:
         "currentVersion": {
             "instanceId": row.current_instance_id, "instanceName": row.instance_name, "submitterId": row.current_submitter_id,
             "deviceId": row.current_device_id, "userAgent": row.current_user_agent, "createdAt": row.current_created_at,
-            "current": True,
+            "current": True, "submitter": actors.get(row.current_submitter_id),
         },
+        "submitter": actors.get(row.submitter_id), "edits": row.edits, "formVersion": row.form_version,
     }
-
-
-def extended_list_row(row: Any, actors: Mapping[int, dict[str, Any] | None]) -> dict[str, Any]:
-    """With who sent it, how often it was corrected, and its form version. actors: `actor_row` of everybody, by id."""
-    shown = list_row(row)
-    shown["submitter"] = actors.get(row.submitter_id)
-    shown["currentVersion"]["submitter"] = actors.get(row.current_submitter_id)
-    return {**shown, "edits": row.edits, "formVersion": row.form_version}
 
 
 def version_row(version: Version, current: bool, actor: Actor | None = None) -> dict[str, Any]:

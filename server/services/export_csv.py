@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from forms.fields import FormDefinition
@@ -117,9 +118,9 @@ class CsvForm:
 
     def repeat_lines(self, table: CsvTable, answers: Instance, instance_id: str) -> str:
         """The lines of a repeat's table in one submission, ends of lines included."""
-        rows = []
+        rows, root_key = [], neutral(instance_id)
         for indices, each in instances(self.root, answers, table.way):
-            parent = key = instance_id
+            parent = key = root_key
             for inner, index in zip(table.inners, indices, strict=True):
                 parent = key
                 *groups, repeat = inner.way
@@ -135,13 +136,18 @@ class CsvForm:
             for _indices, each in instances(self.root, answers, table.way) if wanted else ():
                 yield from ((path, text) for index, path in wanted if (text := each.texts[index]))
 
-    def root_line(self, row: Any, cells: str, status: str) -> str:
+    def root_line(self, row: Any, cells: bytes, status: str) -> bytes:
         """The whole line of the root table. row: as queries.list_rows.export_columns gives it."""
-        system = self._writer.line([
-            row.root_instance_id, row.submitter_id, neutral(row.submitter_name or ""), row.files_present, row.files_expected,
-            status, row.review_state, neutral(row.device_id or ""), row.edits, neutral(row.form_version or ""),
-        ])
-        return f"{row.submitted_at},{cells},{system}" if self.tables[0].columns else f"{row.submitted_at},{system}"
+        (
+            _root, _current, instance_id, submitted_at, _updated_at, _deleted_at, submitter_id, submitter, present, expected,
+            review, device, edits, version, _encrypted,
+        ) = row
+        system = (
+            f"{_cell(neutral(instance_id))},{'' if submitter_id is None else submitter_id},{_known(submitter)},"
+            f"{present},{expected},{status},{_known(review)},{_known(device)},{edits},{_known(version)}\r\n"
+        )
+        between = b"," if self.tables[0].columns else b""
+        return b"%b,%b%b%b" % (submitted_at.encode(), cells, between, system.encode())
 
 
 @dataclass
@@ -166,6 +172,19 @@ class _Lines:
         self.buffer.seek(0)
         self.buffer.truncate()
         return text
+
+
+def _cell(text: str) -> str:
+    """A text as a CSV cell."""
+    if '"' in text or "," in text or "\n" in text or "\r" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+@lru_cache(4096)
+def _known(text: str | None) -> str:
+    """The cell of a text that comes again and again: names, devices, versions."""
+    return _cell(neutral(text)) if text else ""
 
 
 def _inners(table: Table, way: tuple[int, ...]) -> Iterator[Inner]:

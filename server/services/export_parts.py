@@ -10,7 +10,8 @@ import datetime as dt
 import secrets
 import time
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from isal import isal_zlib
@@ -88,7 +89,7 @@ def _make(session: Session, row: Any) -> None:
     kept = [each for each in members if each.current_fact_id in known]
     ids = array("q", (number for each in kept for number in (each.root_fact_id, each.current_fact_id)))
     values: dict[str, Any] = {
-        section: _pack(REPORT_END.join(known[each.current_fact_id][index] for each in kept).encode())
+        section: _pack(REPORT_END.join(known[each.current_fact_id][index] for each in kept))
         for index, section in enumerate(SECTIONS)
     }
     # Reading ends here: SQLite would refuse to write on top of what somebody else has changed since it began.
@@ -97,7 +98,7 @@ def _make(session: Session, row: Any) -> None:
     session.commit()
 
 
-def _known(session: Session, stretch: queries.Stretch, layout: str) -> dict[int, tuple[str, ...]]:
+def _known(session: Session, stretch: queries.Stretch, layout: str) -> dict[int, tuple[bytes, ...]]:
     """The texts that the stretch holds already, by current_fact_id."""
     row = queries.whole(session, *stretch)
     if row is None or row.layout != layout or not row.ids:
@@ -119,8 +120,8 @@ def _ids(packed: bytes) -> array[int]:
     return found
 
 
-def _texts(packed: bytes) -> list[str]:
-    return isal_zlib.decompress(packed).decode().split(REPORT_END)
+def _texts(packed: bytes) -> list[bytes]:
+    return isal_zlib.decompress(packed).split(REPORT_END)
 
 
 class StoredTexts:
@@ -131,27 +132,24 @@ class StoredTexts:
         self.write = words.writer(section)
         # Of drafts nothing is stored; a list in an order of its own is all over the parts.
         self._used = not found.is_draft and not found.order
-        self._parts: dict[int, dict[int, tuple[int, str]]] = {}
+        self._parts: dict[int, dict[int, tuple[int, bytes]]] = {}
 
-    def of(self, rows: Sequence[Any]) -> tuple[list[str | None], dict[int, Encrypted]]:
+    def of(self, rows: Sequence[Any]) -> tuple[list[bytes | None], dict[int, Encrypted]]:
         """The text of each row of queries.list_rows (None for one that cannot be read), and encrypted ones by current_fact_id."""
-        wanted: dict[int, int] = {}
-        for row in rows:
-            part = row.root_fact_id // STRETCH
-            wanted[part] = wanted.get(part, 0) + 1
+        parts = [row[0] // STRETCH for row in rows]
         if self._used:
-            self._load(wanted)
-        texts: list[str | None] = []
+            self._load(Counter(parts))
+        texts: list[bytes | None] = []
         missing: list[int] = []
-        for index, row in enumerate(rows):
-            current, text = self._parts.get(row.root_fact_id // STRETCH, _NOTHING).get(row.root_fact_id, _NOBODY)
-            if current != row.current_fact_id:
+        for index, (part, row) in enumerate(zip(parts, rows, strict=True)):
+            current, text = self._parts.get(part, _NOTHING).get(row[0], _NOBODY)
+            if current != row[1]:
                 missing.append(index)
                 text = None
             texts.append(text)
-        return texts, self._fill_in(rows, texts, missing)
+        return texts, self._fill_in(rows, texts, missing) if missing else {}
 
-    def _fill_in(self, rows: Sequence[Any], texts: list[str | None], missing: list[int]) -> dict[int, Encrypted]:
+    def _fill_in(self, rows: Sequence[Any], texts: list[bytes | None], missing: list[int]) -> dict[int, Encrypted]:
         """Writes the texts that are not stored."""
         plain = [index for index in missing if not rows[index].encrypted]
         found = self.source.answers(self.words.root, [rows[index].current_fact_id for index in plain])
@@ -164,7 +162,7 @@ class StoredTexts:
             texts[index] = None if clear is None else self.write(clear, rows[index].root_instance_id)
         return states
 
-    def _load(self, wanted: dict[int, int]) -> None:
+    def _load(self, wanted: Mapping[int, int]) -> None:
         self._parts = {part: texts for part, texts in self._parts.items() if part in wanted}
         absent = [part for part in wanted if part not in self._parts]
         if not absent:
@@ -178,5 +176,5 @@ class StoredTexts:
                 }
 
 
-_NOTHING: dict[int, tuple[int, str]] = {}
-_NOBODY: tuple[int, str | None] = (-1, None)
+_NOTHING: dict[int, tuple[int, bytes]] = {}
+_NOBODY: tuple[int, bytes | None] = (-1, None)

@@ -20,7 +20,7 @@ from server.services.odata_rows import Reading
 from server.services.odata_values import GEO_TYPES, geometry
 
 # No report can hold these: XML 1.0 has no such characters.
-REPORT_END, TABLE_END = "\x1e", "\x1f"
+REPORT_END, TABLE_END = b"\x1e", b"\x1f"
 # Raise the number when a text changes its wording, so that stored ones are made anew.
 WORDING = "2:"
 SECTIONS = ("csv", "odata", "places")
@@ -50,31 +50,31 @@ class Wording:
         """The first place of a report."""
         return PlaceFinder(self.definition, self.layout, self.root, None)
 
-    def writer(self, section: str) -> Callable[[Instance, str], str]:
-        """What writes the text of a section (see SECTIONS) from answers and instanceID."""
-        writers: dict[str, Callable[[Instance, str], str]] = {
+    def writer(self, section: str) -> Callable[[Instance, str], bytes]:
+        """What writes the text of a section (see SECTIONS) from answers and instanceID, in UTF-8."""
+        writers: dict[str, Callable[[Instance, str], bytes]] = {
             "csv": self.csv_text, "odata": self.odata_text, "places": self.places_text,
         }
         return writers[section]
 
-    def csv_text(self, answers: Instance, instance_id: str) -> str:
+    def csv_text(self, answers: Instance, instance_id: str) -> bytes:
         """The root's cells and then the lines of each repeat's table, apart by TABLE_END."""
         return csv_text(self.csv, answers, instance_id)
 
-    def odata_text(self, answers: Instance, instance_id: str) -> str:
+    def odata_text(self, answers: Instance, instance_id: str) -> bytes:
         """The answers of the root row: a JSON object without its braces."""
-        return orjson.dumps(self.reading.answers(answers, instance_id))[1:-1].decode()
+        return orjson.dumps(self.reading.answers(answers, instance_id))[1:-1]
 
-    def places_text(self, answers: Instance, instance_id: str) -> str:
+    def places_text(self, answers: Instance, instance_id: str) -> bytes:
         """The GeoJSON feature, or nothing."""
         feature = self.place_finder.feature(answers, instance_id)
-        return "" if feature is None else orjson.dumps(feature).decode()
+        return b"" if feature is None else orjson.dumps(feature)
 
 
-def csv_text(form: CsvForm, answers: Instance, instance_id: str) -> str:
+def csv_text(form: CsvForm, answers: Instance, instance_id: str) -> bytes:
     """The lines of a report in all tables of any shape; see Wording.csv_text."""
-    tables = (form.repeat_lines(table, answers, instance_id) for table in form.tables[1:])
-    return TABLE_END.join([form.root_cells(answers), *tables])
+    tables = (form.repeat_lines(table, answers, instance_id).encode() for table in form.tables[1:])
+    return TABLE_END.join([form.root_cells(answers).encode(), *tables])
 
 
 @dataclass(frozen=True)

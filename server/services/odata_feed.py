@@ -160,8 +160,8 @@ class _Page:
         for batch in self.batches:
             texts, secrets = stored.of(batch)
             for row, text in zip(batch, texts, strict=True):
-                head = orjson.dumps({"__id": row.root_instance_id, "__system": system(row, secrets)})
-                yield row.root_instance_id, b"%s,%s}" % (head[:-1], text.encode()) if text else head
+                head = orjson.dumps({"__id": row[2], "__system": system(row, secrets)})
+                yield row[2], b"%s,%s}" % (head[:-1], text) if text else head
 
     def _root_rows(self) -> Iterator[tuple[str, bytes]]:
         reading = self._reading()
@@ -222,14 +222,17 @@ SYSTEM = (
 
 
 def system(row: Any, secrets: Mapping[int, Encrypted]) -> dict[str, Any]:
-    """The `__system` columns (see SYSTEM) of a row of queries.list_rows."""
-    submitter = row.submitter_id
+    """The `__system` columns (see SYSTEM) of a row of queries.list_rows.export_columns."""
+    (
+        _root, current, _instance_id, submitted_at, updated_at, deleted_at, submitter_id, submitter, present, expected, review,
+        device, edits, version, encrypted,
+    ) = row
     return {
-        "submissionDate": row.submitted_at, "updatedAt": row.updated_at, "deletedAt": row.deleted_at,
-        "submitterId": None if submitter is None else str(submitter), "submitterName": row.submitter_name,
-        "attachmentsPresent": row.files_present, "attachmentsExpected": row.files_expected,
-        "status": secrets[row.current_fact_id].status if row.encrypted else None, "reviewState": row.review_state,
-        "deviceId": row.device_id, "edits": row.edits, "formVersion": row.form_version,
+        "submissionDate": submitted_at, "updatedAt": updated_at, "deletedAt": deleted_at,
+        "submitterId": None if submitter_id is None else str(submitter_id), "submitterName": submitter,
+        "attachmentsPresent": present, "attachmentsExpected": expected,
+        "status": secrets[current].status if encrypted else None, "reviewState": review, "deviceId": device, "edits": edits,
+        "formVersion": version,
     }
 
 

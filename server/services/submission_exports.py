@@ -34,7 +34,6 @@ from server.services.odata_values import GEO_TYPES
 from server.services.report_reading import Encrypted, Source
 from server.services.sealed import ClearFile
 
-PIECE = 100_000
 # With more rows than this an entry of the zip might pass 4 GB, at 20 kB a row.
 _LARGE = 200_000
 # What ODK Central's CSV says for what its OData calls otherwise.
@@ -86,15 +85,9 @@ class Export:
 def root_csv(export: Export) -> Iterator[bytes]:
     """The root table as CSV, piece by piece."""
     form = _csv_form(export)
-    pieces, size = [form.header(form.tables[0])], 0
-    for row, text, status in _lines(export, form):
-        line = form.root_line(row, text.partition(TABLE_END)[0], status)
-        pieces.append(line)
-        size += len(line)
-        if size > PIECE:
-            yield "".join(pieces).encode()
-            pieces, size = [], 0
-    yield "".join(pieces).encode()
+    yield form.header(form.tables[0]).encode()
+    for lines in _lines(export, form):
+        yield b"".join([form.root_line(row, text.partition(TABLE_END)[0], status) for row, text, status in lines])
 
 
 def zipped(export: Export) -> Iterator[bytes]:
@@ -123,27 +116,16 @@ def zipped(export: Export) -> Iterator[bytes]:
 
 def _root_pieces(export: Export, form: CsvForm, repeats: list[Deflated]) -> Iterator[bytes]:
     """The root table; what belongs to the tables of repeats goes there meanwhile."""
-    root: list[str] = []
-    waiting: list[list[str]] = [[] for _ in repeats]
     # The header goes out at once: a client should not wait for the first rows.
     yield form.header(form.tables[0]).encode()
-    size = 0
-    for row, text, status in _lines(export, form):
-        cells, *others = text.split(TABLE_END)
-        line = form.root_line(row, cells, status)
-        root.append(line)
-        size += len(text)
-        for pieces, lines in zip(waiting, others, strict=False):
-            pieces.append(lines)
-        if size > PIECE:
-            for repeat, pieces in zip(repeats, waiting, strict=True):
-                repeat.write("".join(pieces).encode())
-                pieces.clear()
-            yield "".join(root).encode()
-            root, size = [], 0
-    for repeat, pieces in zip(repeats, waiting, strict=True):
-        repeat.write("".join(pieces).encode())
-    yield "".join(root).encode()
+    for lines in _lines(export, form):
+        parts = [text.split(TABLE_END) for _row, text, _status in lines]
+        for number, repeat in enumerate(repeats, 1):
+            # A report that cannot be read has cells for the root only.
+            repeat.write(b"".join([part[number] for part in parts if len(part) > number]))
+        yield b"".join([
+            form.root_line(row, part[0], status) for (row, _text, status), part in zip(lines, parts, strict=True)
+        ])
 
 
 def _csv_form(export: Export) -> CsvForm:
@@ -155,22 +137,30 @@ def _csv_form(export: Export) -> CsvForm:
     return CsvForm(export.form.xml_form_id, definition, shape, choices)
 
 
-def _lines(export: Export, form: CsvForm) -> Iterator[tuple[Any, str, str]]:
-    """Each submission's row, its lines in all tables (see export_rendering.csv_text) and its status."""
-    if export.shape.plain:
-        stored = StoredTexts(export.source, export.found, export.words, "csv")
-        for batch in export.batches():
-            texts, secrets = stored.of(batch)
-            for row, text in zip(batch, texts, strict=True):
-                yield row, form.root_cells(None) if text is None else text, _status(row, secrets)
-        return
+def _lines(export: Export, form: CsvForm) -> Iterator[list[tuple[Any, bytes, str]]]:
+    """Batches of submissions: row, lines in all tables (see export_rendering.csv_text) and status of each."""
+    blank = form.root_cells(None).encode()
+    stored = StoredTexts(export.source, export.found, export.words, "csv") if export.shape.plain else None
     for batch in export.batches():
-        plain = export.source.answers(form.root, [row.current_fact_id for row in batch if not row.encrypted])
-        secrets = export.source.encrypted(form.root, [row.current_fact_id for row in batch if row.encrypted])
-        for row in batch:
-            answers = secrets[row.current_fact_id].answers if row.encrypted else next(plain)
-            text = form.root_cells(None) if answers is None else csv_text(form, answers, row.root_instance_id)
-            yield row, text, _status(row, secrets)
+        if stored is not None:
+            texts, secrets = stored.of(batch)
+        else:
+            texts, secrets = _written(export, form, batch)
+        if secrets:
+            yield [(row, text or blank, _status(row, secrets)) for row, text in zip(batch, texts, strict=True)]
+        else:
+            yield [(row, text or blank, "") for row, text in zip(batch, texts, strict=True)]
+
+
+def _written(
+    export: Export, form: CsvForm, batch: list_rows.Batch
+) -> tuple[list[bytes | None], dict[int, Encrypted]]:
+    """The lines of submissions in a shape that is not stored."""
+    plain = export.source.answers(form.root, [row.current_fact_id for row in batch if not row.encrypted])
+    secrets = export.source.encrypted(form.root, [row.current_fact_id for row in batch if row.encrypted])
+    found = [(row, secrets[row.current_fact_id].answers if row.encrypted else next(plain)) for row in batch]
+    texts = [None if answers is None else csv_text(form, answers, row.root_instance_id) for row, answers in found]
+    return texts, secrets
 
 
 def _status(row: Any, secrets: Mapping[int, Encrypted]) -> str:
@@ -267,26 +257,25 @@ def _check_path(words: Wording, fieldpath: str | None) -> None:
         raise Problem("unexpected_value", field="fieldpath", value=fieldpath[:100], reason="the form has no such place.")
 
 
-def _collection(features: Iterable[str], limit: int | None) -> Iterator[bytes]:
-    pieces, size, separator = ['{"type":"FeatureCollection","features":['], 0, ""
-    for text in features if limit is None else itertools.islice(features, limit):
-        pieces.append(separator + text)
-        separator = ","
-        size += len(text)
-        if size > PIECE:
-            yield "".join(pieces).encode()
-            pieces, size = [], 0
-    yield "".join([*pieces, "]}"]).encode()
+def _collection(features: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
+    separator = b'{"type":"FeatureCollection","features":['
+    found = iter(features)
+    left = limit
+    while piece := list(itertools.islice(found, list_rows.BATCH if left is None else min(list_rows.BATCH, left))):
+        yield separator + b",".join(piece)
+        separator = b","
+        left = None if left is None else left - len(piece)
+    yield b"]}" if separator == b"," else separator + b"]}"
 
 
-def _places(export: Export, words: Wording) -> Iterator[str]:
+def _places(export: Export, words: Wording) -> Iterator[bytes]:
     stored = StoredTexts(export.source, export.found, words, "places")
     for batch in export.batches():
         texts, _secrets = stored.of(batch)
         yield from (text for text in texts if text)
 
 
-def _places_at(export: Export, words: Wording, fieldpath: str) -> Iterator[str]:
+def _places_at(export: Export, words: Wording, fieldpath: str) -> Iterator[bytes]:
     finder = PlaceFinder(words.definition, words.layout, words.root, fieldpath)
     for batch in export.batches():
         plain = export.source.answers(words.root, [row.current_fact_id for row in batch if not row.encrypted])
@@ -294,7 +283,7 @@ def _places_at(export: Export, words: Wording, fieldpath: str) -> Iterator[str]:
         for row in batch:
             answers = secrets[row.current_fact_id].answers if row.encrypted else next(plain)
             if answers is not None and (feature := finder.feature(answers, row.root_instance_id)):
-                yield orjson.dumps(feature).decode()
+                yield orjson.dumps(feature)
 
 
 def one_place(export: Export, instance_id: str, fieldpath: str | None) -> Iterator[bytes]:
@@ -325,4 +314,4 @@ def version_place(export: Export, instance_id: str, version_id: str, fieldpath: 
         answers = next(export.source.answers(words.root, [row.fact_id]))
     finder = PlaceFinder(words.definition, words.layout, words.root, fieldpath)
     feature = finder.feature(answers, version_id) if answers is not None else None
-    return _collection([orjson.dumps(feature).decode()] if feature else [], None)
+    return _collection([orjson.dumps(feature)] if feature else [], None)

@@ -54,9 +54,12 @@ def find(session: Session, who: Identity, place: Place, instance_id: str, *, del
     return found
 
 
-def listed(session: Session, wanted: Wanted, limit: int | None, offset: int) -> Iterator[list_rows.Batch]:
-    """Rows of queries.list_rows.list_columns, newest first, batch by batch."""
-    columns = list_rows.list_columns(session.get_bind().dialect.name)
+def listed(
+    session: Session, wanted: Wanted, limit: int | None, offset: int, *, texts: bool = False
+) -> Iterator[list_rows.Batch]:
+    """Rows of queries.list_rows.list_columns, or with texts=True of list_texts, newest first, batch by batch."""
+    dialect = session.get_bind().dialect.name
+    columns = list_rows.list_texts(dialect) if texts else list_rows.list_columns(dialect)
     if not offset:
         return list_rows.newest_first(session, wanted, columns, None, limit)
     return list_rows.by_ids(session, lists.page_ids(session, wanted, limit, offset), columns)
