@@ -46,7 +46,8 @@ def _instant(name: str) -> dt.datetime | None:
     if not text:
         return None
     try:
-        found = dt.datetime.fromisoformat(text)
+        # ruODK writes days as 2026-11-22Z.
+        found = dt.datetime.fromisoformat(text.removesuffix("Z") if len(text) == 11 else text)
         return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
     except (ValueError, OverflowError) as error:
         reason = "it must be a time such as 2026-11-22T10:00:00Z."
