@@ -210,11 +210,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The WSGI application, in a web process."""
         from server import create_app
         from server.extensions import db
+        from server.openrosa import express
         from server.queries.forms import project
         from server.services.database import is_current
 
         spare_memory()
         app = create_app()
+        express.install(app)
         give_memory_back()
         with app.app_context():
             # A database of this release can be used while the preparation still looks for what else is missing.

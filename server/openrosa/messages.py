@@ -72,6 +72,11 @@ def language() -> str:
     return next((tag for tag in wanted if tag in LANGUAGES), "en")
 
 
+def received(language: str, number: str) -> str:
+    """What a phone shows for a new report with that receipt."""
+    return _RECEIVED[language].format(number=number)
+
+
 def receipt_text(receipt: Receipt) -> str:
     """What became of the report, with its receipt number."""
     spoken = language()

@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 def definition_of(version: FormVersion) -> FormDefinition:
     """The version's definition. A draft may change under its number, so its hash is looked at as well."""
-    return _kept(version.id, version.sha256) or _keep(version)
+    return kept(version.id, version.sha256) or _keep(version)
 
 
 def definition_by_version_id(session: Session, version_id: int | None) -> FormDefinition | None:
@@ -26,10 +26,11 @@ def definition_by_version_id(session: Session, version_id: int | None) -> FormDe
     sha256 = queries.version_sha256(session, version_id) if version_id is not None else None
     if version_id is None or sha256 is None:
         return None
-    return _kept(version_id, sha256) or _keep(session.get_one(FormVersion, version_id))
+    return kept(version_id, sha256) or _keep(session.get_one(FormVersion, version_id))
 
 
-def _kept(version_id: int, sha256: str) -> FormDefinition | None:
+def kept(version_id: int, sha256: str) -> FormDefinition | None:
+    """The definition if this process has read it before."""
     return _definitions.get((version_id, sha256))
 
 

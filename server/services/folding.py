@@ -17,6 +17,7 @@ from server.models import Fact
 from server.queries import merge_facts as queries
 from server.services import merging, release_rows, summaries
 from server.services.journal import now
+from server.services.turns import turn
 
 Folder = Callable[[Session, Collection[Fact]], None]
 # In this order: summaries name places by the records that merging made; releases read both.
@@ -73,12 +74,13 @@ def fold_facts(session: Session, fact_ids: Collection[int]) -> None:
 
 def fold_batch(session: Session, exclude: Collection[int] = ()) -> tuple[int, list[int]]:
     """Folds the oldest waiting facts and commits. Returns how many were folded and the ids of those that failed."""
-    queries.hold_queue(session)
-    ids = queries.claim(session, BATCHES[session.get_bind().dialect.name], now(), exclude)
-    if not ids:
-        session.commit()
-        return 0, []
-    failed = _fold_together(session, ids)
+    with turn(session.get_bind()):
+        queries.hold_queue(session)
+        ids = queries.claim(session, BATCHES[session.get_bind().dialect.name], now(), exclude)
+        if not ids:
+            session.commit()
+            return 0, []
+        failed = _fold_together(session, ids)
     return len(ids) - len(failed), failed
 
 
@@ -93,11 +95,12 @@ def catch_up(session: Session) -> None:
         return
     size = BATCHES[session.get_bind().dialect.name]
     for start in range(0, len(fresh), size):
-        queries.hold_queue(session)
-        ids = queries.still_waiting(session, fresh[start : start + size])
-        if ids:
-            _fold_together(session, ids)
-        session.commit()
+        with turn(session.get_bind()):
+            queries.hold_queue(session)
+            ids = queries.still_waiting(session, fresh[start : start + size])
+            if ids:
+                _fold_together(session, ids)
+            session.commit()
 
 
 def _fold_together(session: Session, ids: list[int]) -> list[int]:

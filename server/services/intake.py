@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -29,6 +27,7 @@ from server.services.documents import pack, xml_of
 from server.services.holding import reason_to_hold
 from server.services.identity import Identity, Verb
 from server.services.quarantine import accept, reject
+from server.services.turns import turn
 from server.services.uploads import IncomingFile, StoredFile, Upload
 
 __all__ = ["Receipt", "Sender", "accept", "add_file", "add_stored_file", "receive", "reject", "xml_of"]
@@ -41,9 +40,8 @@ _REFUSALS = {
     "stale_edit": "stale_edit", "submission_deleted": "submission_deleted",
 }
 # No 0/O and 1/I: a receipt is read out over a radio.
-_RECEIPT_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+RECEIPT_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _ATTEMPTS = 8
-_writer = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +263,7 @@ def _store(session: Session, arrival: _Arrival, verdict: _Verdict, known: bool) 
     # Before the first write: a file is made durable and a report packed without holding SQLite's only writer.
     files, packed = [file.writer.commit() for file in arrival.upload.files], pack(arrival.upload.xml)
     actor_id, actor_name = (identity.actor_id, identity.name) if identity else (None, None)
-    with _one_writer(session):
+    with turn(session.get_bind()):
         fact_id = journal.append_quickly(
             session, kind="submission", payload_sha256=xml_sha256, server_id=origin, actor_id=actor_id, actor_name=actor_name,
         )
@@ -290,16 +288,6 @@ def _store(session: Session, arrival: _Arrival, verdict: _Verdict, known: bool) 
     return receipt
 
 
-@contextmanager
-def _one_writer(session: Session) -> Iterator[None]:
-    """Lets one thread of this process write to SQLite at a time: queueing here is fair, SQLite's own waiting is not."""
-    if session.get_bind().dialect.name == "sqlite":
-        with _writer:
-            yield
-    else:
-        yield
-
-
 def _settle(session: Session, arrival: _Arrival, copy: Submission, verdict: _Verdict) -> Receipt:
     accepted = quarantine.settle(session, copy, root=verdict.root)
     receipt = _receipt(accepted, created=True)
@@ -316,7 +304,7 @@ def _repeat(session: Session, arrival: _Arrival, row: Submission, version_id: in
         if fresh:
             for file in fresh:
                 file.writer.commit()
-            with _one_writer(session):
+            with turn(session.get_bind()):
                 only_fresh = replace(arrival, upload=Upload(arrival.upload.xml, fresh))
                 _add_files(session, only_fresh, row.fact_id, server_id(session), version_id)
                 session.commit()
@@ -370,7 +358,7 @@ def add_stored_file(
     parsed = parse_submission(xml_of(row))
     arrival = _Arrival(row.project_id, parsed, upload, Sender(identity), row.instance_id, False, None)
     form = queries.form_for_intake(session, row.project_id, row.xml_form_id, row.form_version, None, None)
-    with _one_writer(session):
+    with turn(session.get_bind()):
         _add_files(session, arrival, row.fact_id, server_id(session), form.version_id if form else None)
 
 
@@ -382,5 +370,5 @@ def _receipt(row: Submission, created: bool) -> Receipt:
 
 
 def _new_receipt() -> str:
-    signs = [secrets.choice(_RECEIPT_SIGNS) for _ in range(6)]
+    signs = [secrets.choice(RECEIPT_SIGNS) for _ in range(6)]
     return f"{''.join(signs[:3])}-{''.join(signs[3:])}"

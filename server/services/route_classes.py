@@ -31,8 +31,14 @@ def checked(name: str | None) -> str | None:
 
 def accept_length(settings: Settings, who: Identity | None, address: str | None) -> int:
     """Bytes of one POST for this sender at this address: the device's class, else its network's, else its post's."""
-    name = (who.route_class if who else None) or _class_of(settings.networks, address or "")
-    name = name or (who.post_route_class if who else None) or "default"
+    if who is None:
+        return length_for(settings, None, None, address)
+    return length_for(settings, who.route_class, who.post_route_class, address)
+
+
+def length_for(settings: Settings, of_device: str | None, of_post: str | None, address: str | None) -> int:
+    """The same from the classes that device and post are in."""
+    name = of_device or _class_of(settings.networks, address or "") or of_post or "default"
     return {"lan": settings.accept_length_lan, "satellite": settings.accept_length_satellite}.get(name, settings.accept_length)
 
 

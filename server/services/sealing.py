@@ -16,6 +16,7 @@ from server.models import Block, Fact, Seal
 from server.queries import seals as queries
 from server.services.documents import unpack
 from server.services.journal import now, payload_hash
+from server.services.turns import turn
 
 BLOCK_FACTS = 1_000
 FIRST_HASH = "0" * 64
@@ -38,8 +39,9 @@ def seal(session: Session, everywhere: bool = False) -> int:
     sealed = 0
     while facts := queries.unsealed(session, BLOCK_FACTS, everywhere):
         try:
-            _write(session, facts)
-            session.commit()
+            with turn(session.get_bind()):
+                _write(session, facts)
+                session.commit()
         except IntegrityError:
             session.rollback()
             return sealed
