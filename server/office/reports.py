@@ -84,11 +84,14 @@ def _title(summary: SubmissionSummary) -> str:
 def _files(shown: Version, reading: report_page.Reading) -> dict[str, object]:
     expected = [answer for answer in report_page.flat(reading) if answer.kind == "file" and answer.text]
     captions = {answer.text: answer.label for answer in expected}
-    photos = [file for file in shown.readable_files.values() if thumbnails.is_photo(file.name, file.content_type)]
+    # What a locked report came with are encrypted files, whatever type the phone gave them.
+    locked = shown.row.encrypted and shown.decryption is None
+    kept = shown.readable_files.values()
+    photos = [] if locked else [file for file in kept if thumbnails.is_photo(file.name, file.content_type)]
     return {
         "photos": photos,
         "captions": captions,
-        "others": [file for file in shown.readable_files.values() if file not in photos],
+        "others": [file for file in kept if file not in photos],
         "missing": [answer.text for answer in expected if answer.file is None],
     }
 

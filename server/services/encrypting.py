@@ -25,7 +25,7 @@ def encrypt_form(session: Session, who: Identity | None, form: Form, key: Encryp
     audit(session, who, "form.update", f"form:{form.xml_form_id}", {"keyId": key.id})
 
 
-def stop_encrypting(session: Session, who: Identity, form: Form) -> None:
+def stop_encrypting(session: Session, who: Identity | None, form: Form) -> None:
     """Publishes a version without key, and commits. Raises state_conflict when the project's key is for all its forms."""
     project = queries.project(session, form.project_id)
     if project is not None and project.key_id is not None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 OFFICER, ADMIN = "officer.east@example.org", "admin@example.org"
 PAGES = (
     "/reports", "/duty", "/quarantine", "/entry", "/registers", "/returns", "/releases", "/review", "/forms",
-    "/forms/form/cimic_patrol", "/devices", "/devices/cards", "/organisation?tab=sectors", "/organisation?tab=units",
+    "/forms/form/cimic_patrol", "/keys", "/devices", "/devices/cards", "/organisation?tab=sectors", "/organisation?tab=units",
     "/organisation?tab=posts", "/people", "/people/new", "/setup", "/setup/mission", "/setup/areas", "/audit", "/account",
 )  # fmt: skip
 

@@ -38,6 +38,7 @@ OFFICER = {
     "releases": "/releases",
     "forms": "/forms",
     "form": "/forms/form/cimic_patrol",
+    "keys": "/keys",
     "devices": "/devices",
     "posts": "/organisation",
     "setup": "/setup",
