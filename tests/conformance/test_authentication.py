@@ -108,6 +108,13 @@ def test_statement_012_downloads_take_digest_too(patrol: Patrol, path: str) -> N
     assert requests.get(url, headers=OPENROSA, auth=HTTPDigestAuth(ADMIN, PASSWORD), timeout=TIMEOUT).status_code == 200
 
 
+@pytest.mark.parametrize("query", ["?deviceID=collect%3AabcDEF", "?formID=a%20b%2Fc&verbose=true", "?"])
+def test_statement_012_the_address_of_a_digest_may_have_a_query(list_url: str, query: str) -> None:
+    answer = requests.get(list_url + query, headers=OPENROSA, auth=HTTPDigestAuth(ADMIN, PASSWORD), timeout=TIMEOUT)
+
+    assert answer.status_code == 200
+
+
 def test_statement_012_a_report_is_sent_with_digest(patrol: Patrol) -> None:
     url = f"{patrol.project.mission.base_url}/v1/projects/{patrol.project.id}/submission"
     auth = HTTPDigestAuth(ADMIN, PASSWORD)

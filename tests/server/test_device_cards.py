@@ -156,6 +156,22 @@ def test_a_form_is_marked_unsafe_over_http_unless_it_is_encrypted(app: Flask, se
     assert "unsafe: readable on the way" not in after
 
 
+def test_an_app_user_made_by_a_script_is_given_to_a_post(app: Flask, session: Session, cast: Cast) -> None:
+    client, head = app.test_client(), cast.admin.bearer
+    made = client.post("/v1/projects/1/app-users", json={"displayName": "By script"}, headers=head).get_json()
+    wish = {"displayName": "P", "postId": cast.post_ids[0]}
+    owned = client.post("/v1/projects/1/app-users", json=wish, headers=head).get_json()
+    nobody = client.post("/v1/projects/1/app-users", json={"displayName": "P", "postId": 999_999}, headers=head)
+    browser = cast.page_client(app, "hq_officer")
+    page = browser.get(f"/devices/{made['id']}").text
+    browser.post(f"/devices/{made['id']}/rename", data={"name": "PATROL 7", "post": cast.post_ids[1]})
+    changed = client.get(f"/v1/app-users/{made['id']}", headers=head).get_json()
+
+    assert (made["postId"], owned["postId"], nobody.status_code) == (None, cast.post_ids[0], 404)
+    assert f"/devices/{made['id']}/rename" in page
+    assert (changed["displayName"], changed["postId"]) == ("PATROL 7", cast.post_ids[1])
+
+
 @pytest.mark.parametrize(("host", "local"), [
     ("192.168.1.10", True), ("10.0.0.1", True), ("127.0.0.1", True), ("fieldpost", True), ("fieldpost.lan", True),
     ("8.8.8.8", False), ("reports.example.org", False), ("::1", True), ("2606:4700::1", False),
