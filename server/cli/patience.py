@@ -18,6 +18,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from server.cli.endings import Endings, serving
 from server.cli.threads import Threads
 
 HEADER_SECONDS = 30.0
@@ -119,6 +120,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self.room.close()
         self.room = select.epoll()
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Loads the application; its answers may end the connection."""
+        super().load_wsgi()
+        self.wsgi = Endings(self.wsgi)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """As gunicorn's own; the request is at hand for an answer that ends the connection."""
+        serving(req)
+        return super().handle_request(req, conn)
 
     def run(self) -> None:
         """Serves until told to stop."""
