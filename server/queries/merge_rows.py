@@ -72,6 +72,7 @@ def observation_row(observation: Observation) -> Row:
             "said": {name: [said.seen, said.question] for name, said in observation.statements.items()},
             "problem": observation.problem, "official": observation.official, "sensitivity": observation.sensitivity,
             "withdrawn": observation.withdrawn, "fault": observation.fault, "user_agent": observation.user_agent,
+            "instead_of": observation.instead_of,
         },
     }  # fmt: skip
 
@@ -92,6 +93,7 @@ def observation_of(row: models.Observation) -> Observation:
         base_version=row.base_version, trunk_version=row.trunk_version, branch_id=row.branch_id,
         problem=details.get("problem"), official=bool(details.get("official")), sensitivity=details.get("sensitivity"),
         withdrawn=bool(details.get("withdrawn")), fault=details.get("fault"), user_agent=details.get("user_agent"),
+        instead_of=details.get("instead_of"),
     )  # fmt: skip
 
 
@@ -102,6 +104,8 @@ def observation_states(state: EntityState) -> dict[str, tuple[str, int | None, s
     for observation in state.observations:
         if observation.id in applied:
             out[observation.id] = ("applied", applied[observation.id], state.chain.notes.get(observation.id))
+        elif state.chain.problems.get(observation.id) == "superseded":
+            out[observation.id] = ("superseded", None, None)
         elif observation.problem:
             out[observation.id] = ("failed", None, observation.fault or "faulty_operation")
         elif observation.id in state.chain.problems:

@@ -120,8 +120,8 @@ def _entry(row: Observation, action: str, details: dict[str, Any]) -> dict[str, 
 
 def problem_of(row: Observation) -> Problem | None:
     """Why an operation, or one of its two actions, was not done; None for one without fault."""
-    told = {"uuid": row.entity_id, "dataset": row.dataset, "base": row.base_version or 0}
-    made = {
+    told: dict[str, Any] = {"uuid": row.entity_id, "dataset": row.dataset, "base": row.base_version or 0}
+    made: dict[str, tuple[str, dict[str, Any]]] = {
         "no_entity": ("no_entity", told), "update_no_entity": ("no_entity", told),
         "no_version": ("no_entity_version", told), "deleted": ("entity_deleted", told),
         "already_exists": ("uniqueness", {"fields": "uuid", "values": row.entity_id}),

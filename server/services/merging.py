@@ -93,8 +93,24 @@ def _reports(session: Session, keys: Collection[Key], rules: Mapping[str, Regist
             definitions[form] = definition_for(session, ordered[-1])
         state = decisions.get((key[0], key[1], key[3]), _Decision())
         context = _context(key, ordered, envelopes, units, zone, state)
-        found.append(_report(ordered[-1], definitions[form], context, rules, state, held_back))
+        report = _report(ordered[-1], definitions[form], context, rules, state, held_back)
+        if len(ordered) > 1:
+            every = [
+                _report(row, definition_for(session, row), _as_of(context, row, envelopes), rules, state, held_back)
+                for row in ordered
+            ]
+            report = dataclasses.replace(report, observations=observations.first_word(report, every, rules))
+        found.append(report)
     return found
+
+
+def _as_of(context: ReportContext, row: Submission, envelopes: Mapping[int, Fact]) -> ReportContext:
+    """The context of one version of a report, as if it were a report of its own."""
+    envelope = envelopes[row.fact_id]
+    return dataclasses.replace(
+        context, key=f"{context.key}@{row.instance_id}", clock=envelope.hlc, received_at=envelope.received_at,
+        user_agent=row.user_agent,
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

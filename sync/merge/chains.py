@@ -46,7 +46,8 @@ class Version:
 class Chain:
     """The applied versions, oldest first; `held` wait for a part of their branch; `problems` maps observation to code.
 
-    Codes: `already_exists`, `no_entity`, `no_version`, `no_label`, `deleted`, or the operation's own. `notes` are codes of
+    Codes: `already_exists`, `no_entity`, `no_version`, `no_label`, `deleted`, `superseded` (an edit of a report whose first
+    version counts), or the operation's own. `notes` are codes of
     operations that were applied although one of the two actions they asked for failed. `resolved` is the clock of the
     last time an officer declared the conflicts settled.
     """
@@ -94,7 +95,9 @@ class _Builder:
             self.deleted = item.deleted and not self.lenient
 
     def _operation(self, operation: Observation, now: str) -> None:
-        if operation.problem:
+        if operation.instead_of and self._holds(operation.instead_of):
+            self.problems[operation.id] = "superseded"
+        elif operation.problem:
             self.problems[operation.id] = operation.problem
         elif operation.action == "update":
             self._update(operation, now)
@@ -105,6 +108,11 @@ class _Builder:
             self._create(operation, now)
             if operation.action == "both":
                 self.notes[operation.id] = "update_no_entity"
+
+    def _holds(self, observation: str) -> bool:
+        """Whether an operation was applied, or waits."""
+        applied = (version.observation.id for version in self.versions)
+        return observation in applied or any(op.id == observation for op in self.waiting)
 
     def _create(self, operation: Observation, now: str) -> None:
         if not operation.label:

@@ -50,6 +50,7 @@ class Observation:
     `withdrawn`: an officer rejected the report; it stays in the chain, but states nothing.
     `problem` is set when the operation itself was faulty: such an observation is kept and never applied.
     `fault` is the code of that problem. `user_agent` is the client that sent it.
+    `instead_of`: an edit of the report, which counts only when that observation could not be applied (plain lists).
     """
 
     id: str
@@ -80,6 +81,7 @@ class Observation:
     sensitivity: str | None = None
     user_agent: str | None = None
     fault: str | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forms.definition import FormDefinition
 from forms.entities import EntityOperation
@@ -119,6 +119,27 @@ def observations(
         if operation.action != "none"
     ]
     return Report(context.key, context.version, tuple(made), context.fact_id)
+
+
+def first_word(current: Report, versions: Sequence[Report], registers: Mapping[str, Register]) -> tuple[Observation, ...]:
+    """What an edited report says: in registers its current version, in plain lists its first version that is sound.
+
+    ODK Central changes no entity by editing the report that made it; an edit counts only when what it corrects could not
+    be applied. `versions` are all versions, oldest first, each as if it were a report of its own.
+    """
+    kept = [o for o in current.observations if o.register in registers]
+    plain = [o for o in current.observations if o.register not in registers]
+    first = [o for o in versions[0].observations if o.register not in registers]
+    said = first if first and not any(o.problem for o in first) else plain
+    own = {(o.register, o.entity_id): o for o in plain}
+    if said is plain:
+        return (*kept, *plain)
+    for one in first:
+        key = (one.register, one.entity_id)
+        kept.append(replace(one, id=own[key].id) if key in own else one)
+        later = [o for version in versions[1:] for o in version.observations if (o.register, o.entity_id) == key]
+        kept += [replace(o, instead_of=kept[-1].id) for o in later[-1:]]
+    return tuple(kept)
 
 
 def _observation(operation: EntityOperation, answers: Answers, context: ReportContext, register: Register | None) -> Observation:

@@ -42,6 +42,15 @@ class Trees:
         folding.drain(self.session)
         return instance_id
 
+    def edit(self, instance_id: str, entity: str, **answers: str) -> None:
+        """Corrects a report."""
+        xml = report_xml(f"uuid:{uuid.uuid4()}", "tree", replaces=instance_id, entity=entity, **answers)
+        answer = self.client.put(
+            f"/v1/projects/1/forms/tree/submissions/{instance_id}", data=xml, content_type="application/xml", headers=self.head
+        )
+        assert answer.status_code == 200, answer.text
+        folding.drain(self.session)
+
     def offline(self, entity_id: str, base: int, height: str) -> str:
         """An update that a phone made offline on version 1."""
         entity = entity_xml(
@@ -165,3 +174,27 @@ def test_a_conflict_is_shown_on_the_record_and_settled_there(app: Flask, cast: C
     assert "made on version 1" in before
     assert "Conflict: reports" not in after
     assert trees.client.get(f"{LIST}/entities/{tree}", headers=trees.head).get_json()["conflict"] is None
+
+
+def test_editing_a_report_does_not_change_the_entity_that_it_made(trees: Trees) -> None:
+    made = str(uuid.uuid4())
+    sent = trees.send(entity_xml("trees", made, "Oak"), height="1")
+    trees.edit(sent, entity_xml("trees", made, "Elm"), height="2")
+
+    assert (trees.shown(made)["label"], trees.shown(made)["version"]) == ("Oak", 1)
+
+
+def test_editing_a_report_mends_what_could_not_be_applied(trees: Trees, tree: str) -> None:
+    wrong = trees.send(entity_xml("trees", tree, None, create="", update="1", baseVersion="7"), height="2")
+    before = trees.shown(tree)["version"]
+    trees.edit(wrong, entity_xml("trees", tree, None, create="", update="1", baseVersion="1"), height="3")
+
+    assert (before, trees.shown(tree)["version"], trees.shown(tree)["data"]) == (1, 2, {"height": "3"})
+
+
+def test_editing_a_faulty_report_makes_its_entity(trees: Trees) -> None:
+    made = str(uuid.uuid4())
+    sent = trees.send(entity_xml("trees", "oak", "Oak"), height="1")
+    trees.edit(sent, entity_xml("trees", made, "Oak"), height="1")
+
+    assert trees.shown(made)["label"] == "Oak"
