@@ -194,9 +194,9 @@ def test_statement_125_a_list_takes_entities_one_by_one_many_at_once_and_merged(
         data=[{"label": "test_label", "another_prop": "test_value"}, {"label": "test_label2", "another_prop": "test_value2"}],
         entity_list_name=name,
     )
-    one = odk.entities.create(label="test_label", data={"test_label": "test_value", "another_prop": "x"}, entity_list_name=name)
+    one = odk.entities.create(label="test_label3", data={"test_label": "test_value", "another_prop": "x"}, entity_list_name=name)
     updated = odk.entities.update(
-        label="test_label", data={"test_label": "test_value2", "another_prop": "y"}, uuid=one.uuid, base_version=1,
+        label="test_label3", data={"test_label": "test_value2", "another_prop": "y"}, uuid=one.uuid, base_version=1,
         entity_list_name=name,
     )
     forced = odk.entities.update(data={"another_prop": "z"}, uuid=one.uuid, force=True, entity_list_name=name)
