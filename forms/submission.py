@@ -8,6 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Final
 
 from lxml import etree
@@ -37,6 +38,7 @@ MAX_TAGS: Final = 500_000
 _DERIVED: Final = uuid.UUID("5f1b7f0e-6d0a-5c2e-9a54-0d6a5e4c7b21")
 
 Answers = dict[str, "str | Answers | list[Answers]"]
+Answer = tuple[Field, tuple[int, ...], str | None]
 
 
 class SubmissionXmlError(ValueError):
@@ -61,6 +63,8 @@ class ParsedSubmission:
     encrypted: bool
     root: etree._Element
     canonical_hash: str
+    walked: dict[int, tuple[FormDefinition, list[Answer]]] = attribute(default_factory=dict, compare=False, repr=False)
+    """What `walk` found, by the definition it was walked with: each report is walked several times."""
 
 
 def parse_submission(xml: bytes) -> ParsedSubmission:
@@ -165,14 +169,19 @@ def _elements(root: etree._Element, path: str) -> list[etree._Element]:
     return found
 
 
-def walk(sub: ParsedSubmission, definition: FormDefinition) -> Iterator[tuple[Field, tuple[int, ...], str | None]]:
+def walk(sub: ParsedSubmission, definition: FormDefinition) -> Iterator[Answer]:
     """Every field of the form with what the submission says, in form order.
 
-    Yields (field, repeat indices counted from 1, text). Groups and repeats come before what they hold, with text
+    Gives (field, repeat indices counted from 1, text). Groups and repeats come before what they hold, with text
     None; a repeat comes once per instance. A question that the submission lacks or leaves empty has text None.
     Nodes that the form does not know are left out.
     """
-    yield from _walk(sub.root, "", (), definition.children)
+    kept = sub.walked.get(id(definition))
+    if kept is None:
+        found: list[Answer] = []
+        _walk(sub.root, "", (), definition.children, found)
+        kept = sub.walked[id(definition)] = (definition, found)
+    return iter(kept[1])
 
 
 def _walk(
@@ -180,7 +189,8 @@ def _walk(
     path: str,
     indices: tuple[int, ...],
     children: Mapping[str, tuple[Field, ...]],
-) -> Iterator[tuple[Field, tuple[int, ...], str | None]]:
+    into: list[Answer],
+) -> None:
     named: dict[str, list[etree._Element]] = {}
     for child in element if element is not None else ():
         named.setdefault(local_name(child), []).append(child)
@@ -188,13 +198,13 @@ def _walk(
         found = named.get(field.name, [])
         if field.type == "repeat":
             for index, instance in enumerate(found, 1):
-                yield field, (*indices, index), None
-                yield from _walk(instance, field.path, (*indices, index), children)
+                into.append((field, (*indices, index), None))
+                _walk(instance, field.path, (*indices, index), children, into)
         elif field.is_structure:
-            yield field, indices, None
-            yield from _walk(found[0] if found else None, field.path, indices, children)
+            into.append((field, indices, None))
+            _walk(found[0] if found else None, field.path, indices, children, into)
         else:
-            yield field, indices, (found[0].text or None) if found else None
+            into.append((field, indices, (found[0].text or None) if found else None))
 
 
 def rows(sub: ParsedSubmission, definition: FormDefinition) -> Answers:

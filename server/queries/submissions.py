@@ -224,12 +224,15 @@ def roots_of(session: Session, keys: Collection[tuple[int, str, bool, str]]) -> 
     """All stored versions of these reports, keys (project, form, is_draft, root instanceID), with their envelopes."""
     if not keys:
         return []
+    roots: dict[tuple[int, str, bool], list[str]] = {}
+    for project_id, xml_form_id, is_draft, root in keys:
+        roots.setdefault((project_id, xml_form_id, is_draft), []).append(root)
     wanted = or_(*(
         and_(
-            Submission.project_id == project_id, Submission.xml_form_id == xml_form_id,
-            Submission.root_instance_id == root, Submission.is_draft == is_draft,
+            Submission.project_id == project_id, Submission.xml_form_id == xml_form_id, Submission.is_draft == is_draft,
+            Submission.root_instance_id.in_(sorted(found)),
         )
-        for project_id, xml_form_id, is_draft, root in keys
+        for (project_id, xml_form_id, is_draft), found in roots.items()
     ))
     rows = session.execute(
         select(Submission, Fact).join(Fact, Fact.id == Submission.fact_id).where(_STORED, wanted).order_by(Submission.fact_id)
