@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from server import extensions, gate, logs
+from server import delivery, extensions, gate, logs
 from server.config import Settings, load_settings
 from server.engines import engine_options, is_full, prepare_engine
 from server.problems import Problem
@@ -37,6 +37,7 @@ def build(settings: Settings | None = None, **overrides: Any) -> Flask:
     extensions.babel.init_app(app, locale_selector=_locale)
     if settings.trusted_proxy:
         app.wsgi_app = TrustedProxy(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
+    delivery.install(app)
     gate.install(app)
     _register_doors(app)
     with app.app_context():
@@ -59,7 +60,8 @@ def _register_doors(app: Flask) -> None:
         return rendered
 
     def answer_http(error: HTTPException) -> Response | HTTPException:
-        if error.response is not None or (error.code or 500) < 400:
+        # 416 tells the length of what was asked for a part of; no door has anything to add.
+        if error.response is not None or (error.code or 500) < 400 or error.code == 416:
             return error
         return answer(_as_problem(error))
 

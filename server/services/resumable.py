@@ -133,7 +133,21 @@ def finish(session: Session, settings: Settings, who: Identity, row: ResumableUp
         if not _is_attached(session, row, stored.sha256):
             intake.add_stored_file(session, row.submission_fact_id, row.name, row.content_type, stored, who)
         row.blob_sha256 = stored.sha256
+        twins = _forget_twins(session, row)
         session.commit()
+    for upload_id in twins:
+        store.pieces_path(upload_id).unlink(missing_ok=True)
+
+
+def _forget_twins(session: Session, row: ResumableUpload) -> list[str]:
+    """A sender whose first answer was lost may have begun the same file twice at the same moment; ids of the other ones."""
+    twins = [
+        each for each in queries.of_report(session, row.submission_fact_id)
+        if each.id != row.id and each.blob_sha256 is None and (each.name, each.sha256) == (row.name, row.sha256)
+    ]
+    for each in twins:
+        session.delete(each)
+    return [each.id for each in twins]
 
 
 def _keep(session: Session, settings: Settings, store: BlobStore, row: ResumableUpload) -> StoredBlob:
