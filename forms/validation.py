@@ -10,6 +10,8 @@ from itertools import islice
 from random import Random
 from typing import Final, Literal
 
+from lxml import etree
+
 from forms.answers import AnswerTree
 from forms.fields import Field, FormDefinition, Labels, fill_outputs, outputs, text_in
 from forms.nodes import Lists, Node, Rows, tree_of
@@ -21,8 +23,10 @@ from forms.xpath_values import to_string
 FindingCode = Literal["required", "constraint", "relevance", "choice", "type", "unknown_node", "evaluation"]
 
 MAX_FINDINGS: Final = 1_000
-MAX_NODES: Final = 200_000
-"""Largest submission, in XML elements, that is checked (some seconds); real ones have below 10,000."""
+MAX_NODES: Final = 50_000
+"""Largest submission, in XML elements, that is checked (a second); real ones have below 10,000."""
+MAX_DEPTH: Final = 200
+"""Deepest submission that is checked; no form is deeper."""
 MAX_SHOWN: Final = 500
 """Characters of an answer that a finding repeats."""
 
@@ -49,8 +53,8 @@ def validate(
     """
     if sub.encrypted:
         return []
-    if sum(1 for _element in islice(sub.root.iter(), MAX_NODES + 1)) > MAX_NODES:
-        return [AnswerFinding("", (), "evaluation", "", _sentence("evaluation", f"> {MAX_NODES} XML elements"))]
+    if (reason := _beyond_checking(sub.root)) is not None:
+        return [AnswerFinding("", (), "evaluation", "", _sentence("evaluation", reason))]
     tree = tree_of(sub.root)
     environment = Environment(definition, tree, Lists.of(definition, lists), now, Random(0))
     answers = AnswerTree(definition, tree, environment)
@@ -58,6 +62,19 @@ def validate(
     answers.complete()
     answers.settle_relevance()
     return list(islice((*check(answers), *unknown), MAX_FINDINGS))
+
+
+def _beyond_checking(root: etree._Element) -> str | None:
+    """What makes a submission so large or so deep that checking it would take memory and time as its sender pleases."""
+    count = depth = 0
+    for event, _element in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        count += event == "start"
+        if count > MAX_NODES:
+            return f"> {MAX_NODES} XML elements"
+        if depth > MAX_DEPTH:
+            return f"> {MAX_DEPTH} levels of XML elements"
+    return None
 
 
 def check(answers: AnswerTree) -> list[AnswerFinding]:
