@@ -1,4 +1,5 @@
-"""Encrypted submissions: reads their manifest, decrypts their files with a private key, checks their signature.
+"""Encrypted submissions: reads their manifest, decrypts their files with a private key, checks
+their signature; and encrypts a report for a device.
 
 The scheme is that of the ODK XForms specification (section Encryption) as ODK Collect carries it out. It knows no
 passphrases and stores nothing. `cryptography` loads when first needed: most processes never decrypt.
@@ -10,9 +11,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lxml import etree
 
@@ -27,6 +29,8 @@ ENDING: Final = ".enc"
 _BLOCK: Final = 16
 _AES_KEY_BYTES: Final = 32
 _MAX_FILES: Final = 10_000
+_NAMESPACE: Final = "http://opendatakit.org/submissions"
+_ORX: Final = "http://openrosa.org/xforms"
 
 
 class ManifestIncomplete(ValueError):
@@ -213,3 +217,57 @@ def check_signature(private: RSAPrivateKey, manifest: Manifest, digests: dict[st
         return "good" if hmac.compare_digest(_rsa(private, manifest.signature), expected) else "bad"
     except Undecryptable:
         return "bad"
+
+
+class Sealing:
+    """Encrypts one report as ODK Collect does: first its files, one after the other, then the XML, then the manifest."""
+
+    def __init__(self, public: RSAPublicKey, form_id: str, version: str | None, instance_id: str) -> None:
+        self._public, self._form_id, self._version, self._instance_id = public, form_id, version, instance_id
+        self._key = secrets.token_bytes(_AES_KEY_BYTES)
+        self._digests: list[tuple[str, str]] = []
+
+    def encrypt(self, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The next file, to be kept as `name` + ".enc". It counts for the order once it was read to its end."""
+        from cryptography.hazmat.decrepit.ciphers.modes import CFB
+        from cryptography.hazmat.primitives.ciphers import Cipher
+        from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+        iv = vector(self._instance_id, self._key, len(self._digests))
+        encryptor, digest, size = Cipher(AES(self._key), CFB(iv)).encryptor(), hashlib.md5(usedforsecurity=False), 0
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+            yield encryptor.update(chunk)
+        missing = _BLOCK - size % _BLOCK
+        yield encryptor.update(bytes([missing]) * missing) + encryptor.finalize()
+        self._digests.append((name, digest.hexdigest()))
+
+    def manifest(self) -> bytes:
+        """The manifest with its signature; the file encrypted last is the XML."""
+        names: Any = {None: _NAMESPACE, "orx": _ORX}
+        root = etree.Element(f"{{{_NAMESPACE}}}data", nsmap=names)
+        root.set("id", self._form_id)
+        if self._version:
+            root.set("version", self._version)
+        root.set("encrypted", "yes")
+        key = self._rsa(self._key)
+        etree.SubElement(root, f"{{{_NAMESPACE}}}base64EncryptedKey").text = key
+        meta = etree.SubElement(root, f"{{{_ORX}}}meta")
+        etree.SubElement(meta, f"{{{_ORX}}}instanceID").text = self._instance_id
+        *media, (xml_name, _digest) = self._digests
+        for name, _md5 in media:
+            element = etree.SubElement(root, f"{{{_NAMESPACE}}}media")
+            etree.SubElement(element, f"{{{_NAMESPACE}}}file").text = name + ENDING
+        etree.SubElement(root, f"{{{_NAMESPACE}}}encryptedXmlFile").text = xml_name + ENDING
+        lines = [self._form_id, *([self._version] if self._version else []), key, self._instance_id]
+        lines += [f"{name}::{digest}" for name, digest in self._digests]
+        signed = hashlib.md5("".join(f"{line}\n" for line in lines).encode(), usedforsecurity=False).digest()
+        etree.SubElement(root, f"{{{_NAMESPACE}}}base64EncryptedElementSignature").text = self._rsa(signed)
+        return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+
+    def _rsa(self, data: bytes) -> str:
+        from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        return base64.b64encode(self._public.encrypt(data, OAEP(mgf=MGF1(SHA256()), algorithm=SHA256(), label=None))).decode()

@@ -13,16 +13,17 @@ import hashlib
 import mimetypes
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from forms import definition as definitions
+from forms.encryption import ENDING, Sealing, public_key
 from forms.fields import FormDefinition
 from forms.filling import Answer, fill
 from forms.nodes import Lists
-from forms.submission import derived_instance_id, parse_submission
+from forms.submission import ParsedSubmission, derived_instance_id, parse_submission
 from sync.client import documents, files, lock
 from sync.client.documents import ListedFile, ListedForm
 from sync.client.http import CONNECT_SECONDS, READ_SECONDS, Connection
@@ -148,14 +149,22 @@ class Device:
     def enqueue(self, xml: bytes, attachments: Mapping[str, Path] | None = None) -> Item:
         """Takes a report with its files into the outbox; when it returns, a power cut loses nothing of it.
 
-        The very same report again is the one that is there. Raises SubmissionXmlError or XmlRefused for what is no
-        report, DeviceProblem for a file that cannot be read.
+        On a form with a public key the outbox holds the report encrypted. The very same report again is the one that is
+        there. Raises SubmissionXmlError or XmlRefused for what is no report, DeviceProblem for a file that cannot be read
+        and for a report that must be encrypted and cannot be.
         """
         parsed = parse_submission(xml)
-        kept = [self._keep(name, path) for name, path in (attachments or {}).items()]
         instance_id = parsed.instance_id or derived_instance_id(parsed.canonical_hash)
+        sealing = None if parsed.encrypted else self._sealing(parsed)
+        if sealing is None:
+            sent = xml
+            kept = [self._keep(name, path) for name, path in (attachments or {}).items()]
+        else:
+            kept = [self._keep_encrypted(sealing, name, files.pieces(path)) for name, path in (attachments or {}).items()]
+            kept.append(self._keep_encrypted(sealing, "submission.xml", [xml]))
+            sent = sealing.manifest()
         item_id = self.store.put_report(
-            instance_id, parsed.form_id, hashlib.sha256(xml).hexdigest(), xml, kept, self._clock()
+            instance_id, parsed.form_id, hashlib.sha256(xml).hexdigest(), sent, kept, self._clock()
         )
         item = self.store.item(item_id)
         if item is None:
@@ -191,6 +200,27 @@ class Device:
         except OSError as error:
             raise DeviceProblem(f"The file {path} cannot be read: {error.strerror}.") from error
         return KeptFile(name, digest, size, mimetypes.guess_type(name)[0] or "application/octet-stream", False)
+
+    def _sealing(self, parsed: ParsedSubmission) -> Sealing | None:
+        """What encrypts this report; None for a form without key, or one that this device does not have."""
+        try:
+            text = self.definition(parsed.form_id).public_key
+        except UnknownForm:
+            return None
+        if not text:
+            return None
+        key = public_key(text)
+        if key is None or parsed.instance_id is None:
+            reason = "its form's public key cannot be read" if key is None else "it has no instanceID"
+            raise DeviceProblem(f"The report must be encrypted and cannot be: {reason}.")
+        return Sealing(key, parsed.form_id, parsed.version, parsed.instance_id)
+
+    def _keep_encrypted(self, sealing: Sealing, name: str, pieces: Iterable[bytes]) -> KeptFile:
+        try:
+            digest, size = files.keep(self.store.attachments, sealing.encrypt(name, pieces))
+        except OSError as error:
+            raise DeviceProblem(f"The file {name} cannot be read: {error.strerror}.") from error
+        return KeptFile(f"{name}{ENDING}", digest, size, "application/octet-stream", False)
 
     def _cached(self, url: str) -> bytes:
         """A document of the server, asked for with the ETag of the last time."""

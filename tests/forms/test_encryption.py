@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from forms import encryption
 from forms.encryption import Manifest, ManifestIncomplete, Undecryptable, read_manifest
 from forms.public_key import with_public_key
 from forms.submission import parse_submission
-from tests.encrypting import COLLECT, SUBMISSIONS, Encrypted, Encryptor, KeyPair, openssl
+from tests.encrypting import COLLECT, SUBMISSIONS, Encrypted, Encryptor, KeyPair, openssl, vector
 
 FORM = "patrol / ü"
 INSTANCE = "uuid:5b9cf8d1-106f-4004-844f-c072d76762ed"
@@ -163,3 +164,31 @@ def test_the_public_key_is_written_byte_for_byte_and_taken_out_again(pair: KeyPa
 def test_a_public_key_that_phones_cannot_read_is_told_apart(text: str, pair: KeyPair) -> None:
     assert encryption.public_key(text) is None
     assert encryption.public_key(pair.public) is not None
+
+
+def test_what_our_own_device_encrypts_is_decrypted_with_a_good_signature(pair: KeyPair, private: RSAPrivateKey) -> None:
+    public = encryption.public_key(pair.public)
+    assert public is not None
+    sealing = encryption.Sealing(public, FORM, "3", INSTANCE)
+    plain = {**PHOTOS, "submission.xml": XML}
+    files = {f"{name}.enc": b"".join(sealing.encrypt(name, [data[:5], data[5:]])) for name, data in plain.items()}
+    sent = Encrypted(sealing.manifest(), files, b"")
+
+    assert opened(private, sent) == {f"{name}.enc": data for name, data in plain.items()}
+    assert checked(private, sent) == "good"
+
+
+def test_what_our_own_device_encrypts_is_decrypted_by_openssl(pair: KeyPair, tmp_path: Path) -> None:
+    public = encryption.public_key(pair.public)
+    assert public is not None
+    sealing = encryption.Sealing(public, FORM, None, INSTANCE)
+    sealed = b"".join(sealing.encrypt("submission.xml", [XML]))
+    manifest = read_manifest(parse_submission(sealing.manifest()))
+    (tmp_path / "key.bin").write_bytes(base64.b64decode(manifest.encrypted_key))
+
+    oaep = ["-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256"]
+    key = openssl("pkeyutl", "-decrypt", "-inkey", str(pair.private), "-in", str(tmp_path / "key.bin"), *oaep)
+    iv = vector(INSTANCE, key, 0)
+    padded = openssl("enc", "-d", "-aes-256-cfb", "-K", key.hex(), "-iv", iv.hex(), data=sealed)
+
+    assert padded[: -padded[-1]] == XML
