@@ -9,6 +9,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ def _servers(directory: Path, postgres: PostgresServer) -> Iterator[tuple[str, R
 
 
 def _device_rows(reports: int) -> Iterator[Row]:
-    postgres = PostgresServer()
+    postgres = PostgresServer(durable=True)
     try:
         with tempfile.TemporaryDirectory(prefix="fieldpost-bench-") as name:
             for kind, server in _servers(Path(name), postgres):
                 try:
-                    for row in devices.rows(server, reports):
+                    others = partial(devices.database_pids, postgres.directory / "data") if kind == "postgresql" else list
+                    for row in devices.rows(server, reports, others):
                         yield {"database": kind, **row}
                 finally:
                     server.stop()
