@@ -44,6 +44,12 @@ class QrCard:
         return not self.server_url.startswith("https://")
 
     @property
+    def only_here(self) -> bool:
+        """Whether the address is this machine's own, so that no phone can reach it."""
+        host = urlsplit(self.server_url).hostname or ""
+        return host in _LOOPBACK or host.startswith("127.")
+
+    @property
     def beyond_lan(self) -> bool:
         """Whether that is so on an address that is no local network's, where it must not be."""
         return self.unsafe and not is_local(urlsplit(self.server_url).hostname or "")

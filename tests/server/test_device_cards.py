@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pypdfium2
 import pytest
 import zxingcpp
@@ -152,7 +154,7 @@ def test_a_form_is_marked_unsafe_over_http_unless_it_is_encrypted(app: Flask, se
     after = browser.get(f"/devices/{device.actor.id}").text
 
     assert "unsafe: readable on the way" in before
-    assert "Unsafe: plain http" in before
+    assert "No phone can reach this address" in before
     assert "unsafe: readable on the way" not in after
 
 
@@ -170,6 +172,27 @@ def test_an_app_user_made_by_a_script_is_given_to_a_post(app: Flask, session: Se
     assert (made["postId"], owned["postId"], nobody.status_code) == (None, cast.post_ids[0], 404)
     assert f"/devices/{made['id']}/rename" in page
     assert (changed["displayName"], changed["postId"]) == ("PATROL 7", cast.post_ids[1])
+
+
+@pytest.mark.parametrize(("base", "said"), [
+    ("http://192.168.1.10:8080", "Unsafe: plain http"), ("http://8.8.8.8", "Unsafe address"),
+    ("http://127.0.0.1:8080", "Address of this machine only"), ("http://[::1]:8080", "Address of this machine only"),
+])
+def test_the_page_says_what_is_wrong_with_the_address(app: Flask, cast: Cast, base: str, said: str) -> None:
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], base_url=base)
+    browser = cast.page_client(app, "hq_officer")
+    page = browser.post("/devices", data={"post": cast.post_ids[0], "name": "P"}, follow_redirects=True).text
+    told = [each for each in ("Unsafe: plain http", "Unsafe address", "Address of this machine only") if each in page]
+
+    assert told == [said]
+
+
+def test_an_https_address_is_not_marked(app: Flask, cast: Cast) -> None:
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], base_url="https://reports.example.org")
+    browser = cast.page_client(app, "hq_officer")
+    page = browser.post("/devices", data={"post": cast.post_ids[0], "name": "P"}, follow_redirects=True).text
+
+    assert "nsafe" not in page
 
 
 @pytest.mark.parametrize(("host", "local"), [
