@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from server import delivery, extensions, gate, logs
 from server.config import Settings, load_settings
@@ -63,7 +63,10 @@ def _register_doors(app: Flask) -> None:
         # 416 tells the length of what was asked for a part of; no door has anything to add.
         if error.response is not None or (error.code or 500) < 400 or error.code == 416:
             return error
-        return answer(_as_problem(error))
+        answered = answer(_as_problem(error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answered.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return answered
 
     def answer_crash(error: Exception) -> Response:
         if is_full(error) or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):

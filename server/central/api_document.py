@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, Response, current_app
 from werkzeug.routing import Rule
 
@@ -17,6 +15,9 @@ from server.central.routes import routes
 from server.gate import public
 from server.schemas.base import ProblemAnswer, Request, Stamp
 from server.schemas.described import Description, Shape, described
+
+if TYPE_CHECKING:
+    from apispec.ext.marshmallow import MarshmallowPlugin
 
 PREFIX = "/v1/"
 _PLACE = re.compile(r"<(?:[^:<>]+:)?(\w+)>")
@@ -50,6 +51,10 @@ def show_document() -> Response:
 @functools.lru_cache(maxsize=2)
 def document(app: Flask) -> dict[str, Any]:
     """The document of this application's routes below /v1, as a dict of JSON values."""
+    # Imported when somebody asks: a server that nobody asks for its document needs no memory for it.
+    from apispec import APISpec
+    from apispec.ext.marshmallow import MarshmallowPlugin
+
     plugin = MarshmallowPlugin()
     spec = APISpec("Fieldpost", "1", "3.1.0", plugins=[plugin], info={"description": _ABOUT})
     plugin.map_to_openapi_type(Stamp, "string", "date-time")  # type: ignore[no-untyped-call]

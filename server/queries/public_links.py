@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.models import Actor, Form, PublicLink
@@ -13,7 +13,7 @@ from server.models import Actor, Form, PublicLink
 Row = tuple[PublicLink, Actor, Form]
 
 
-def _links() -> Select[tuple[PublicLink, Actor, Form]]:
+def _links() -> Select[PublicLink, Actor, Form]:
     return select(PublicLink, Actor, Form).join(Actor, Actor.id == PublicLink.actor_id).join(Form, Form.id == PublicLink.form_id)
 
 
