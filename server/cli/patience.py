@@ -124,7 +124,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Loads the application; its answers may end the connection."""
         super().load_wsgi()
-        self.wsgi = Endings(self.wsgi)
+        self.wsgi: Any = Endings(self.wsgi)
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """As gunicorn's own; the request is at hand for an answer that ends the connection."""

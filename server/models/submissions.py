@@ -183,7 +183,7 @@ class ListStamp(Model):
 
 
 class ExportPart(Model):
-    """Projection: answers of one form's reports in the wording of exports, for the reports whose root_fact_id lies in one stretch.
+    """Projection: answers of one form's reports in the wording of exports, for reports whose root_fact_id lies in one stretch.
 
     Made by the worker beside folding; a row that is missing or out of date only makes an export slower, because every
     report in it names the version it was made from. Encrypted reports are never in it.

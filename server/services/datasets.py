@@ -21,6 +21,7 @@ from server.services.definitions import definition_of
 from server.services.identity import Identity
 from server.services.journal import now
 from server.services.odata_values import identifier
+from server.services.project_rights import MISSION
 
 _LIST_RULE = "This is not a valid dataset name: it is an XML name without '.' and does not begin with __."
 _PROPERTY_RULE = "This is not a valid property name: it is an XML name, does not begin with __ and is not name or label."
@@ -79,7 +80,7 @@ def create(session: Session, who: Identity, project_id: int, wish: Mapping[str, 
     check_case(session, project_id, name)
     if form_queries.dataset(session, project_id, name) is not None:
         raise Problem("uniqueness", fields="name, projectId", values=f"{name}, {project_id}")
-    register = name if project_id == projects.MISSION and name in merging.register_files() else None
+    register = name if project_id == MISSION and name in merging.register_files() else None
     dataset = form_datasets.ensure_dataset(session, project_id, name, register=register)
     _set(session, dataset, wish)
     audit(session, who, "dataset.create", actee(dataset), {"properties": [], "data": _told(wish)})
