@@ -131,7 +131,10 @@ def attachment(project_id: int, form_id: str, name: str, token: str | None = Non
 @described("text/xml", query=IntegrityQuery)
 def integrity(project_id: int, name: str, token: str | None = None) -> Response:
     """Which of the entities that a device holds are gone from its list; `id` names them, comma-separated, else all."""
-    check_project(project_id)
+    who, session = check_project(project_id), db.session()
+    dataset = forms.dataset(session, project_id, name)
+    if dataset is not None and not entity_lists.may_ask(session, dataset, who):
+        raise Problem("not_allowed")
     return _integrity(project_id, name)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from server.models import Area, Entity, Record, Sector, Unit
+from server.models import Area, Entity, Form, FormAttachment, Record, Sector, Unit
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,18 @@ def known_entities(session: Session, project_id: int, dataset: str, ids: Collect
         )
         found.update({row[0]: None if row[2] is not None else row[1] for row in result})
     return found
+
+
+def serving_forms(session: Session, project_id: int, dataset: str) -> set[int]:
+    """The forms that are not closed and whose published version is served the list."""
+    found = session.scalars(
+        select(Form.id).join(FormAttachment, FormAttachment.form_version_id == Form.current_version_id)
+        .where(
+            Form.project_id == project_id, Form.deleted_at.is_(None), Form.state != "closed",
+            FormAttachment.dataset_name == dataset,
+        )
+    )
+    return set(found)
 
 
 def all_entities(session: Session, project_id: int, dataset: str) -> list[str]:

@@ -32,7 +32,7 @@ def _visible(scope: Scope) -> ColumnElement[bool]:
     return or_(Post.sector_id == scope.sector_id, Record.sector_id == scope.sector_id)
 
 
-def _joined() -> Select[tuple[Observation, Record, Post, str, str]]:
+def _joined() -> Select[Observation, Record, Post, str, str]:
     entity = and_(
         Entity.id == Observation.entity_id, Entity.project_id == Observation.project_id, Entity.dataset == Observation.dataset
     )
@@ -50,7 +50,7 @@ def listed(session: Session, scope: Scope, state: str, limit: int) -> Sequence[W
     """The operations in that state (held, failed), the longest waiting first for held ones, the newest first for failed ones."""
     order = Observation.hlc if state == "held" else Observation.hlc.desc()
     statement = _joined().where(Observation.state == state, _visible(scope)).order_by(order, Observation.id).limit(limit)
-    return [Waiting(*row) for row in session.execute(statement)]
+    return [Waiting(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(statement)]
 
 
 def count(session: Session, scope: Scope, state: str) -> int:
@@ -64,7 +64,7 @@ def one(session: Session, scope: Scope, observation_id: str) -> Waiting | None:
     row = session.execute(
         _joined().where(Observation.id == observation_id, Observation.state.in_(("held", "failed")), _visible(scope))
     ).first()
-    return Waiting(*row) if row is not None else None
+    return Waiting(row[0], row[1], row[2], row[3], row[4]) if row is not None else None
 
 
 def of_report(session: Session, fact_id: int) -> Sequence[tuple[Observation, str | None]]:

@@ -28,7 +28,7 @@ from server.queries import mission
 from server.queries.entity_lists import Audience
 from server.queries.summaries import posts
 from server.services import access
-from server.services.identity import Identity
+from server.services.identity import Identity, Verb
 from sync.registers import Register, load_registers
 
 CONTENT_TYPE = "text/csv; charset=utf-8"
@@ -140,6 +140,14 @@ def list_csv(session: Session, name: str) -> ListFile | None:
 def has_rows(file: ListFile) -> bool:
     """Whether a list holds more than its header."""
     return file.data.count(b"\n") > 1
+
+
+def may_ask(session: Session, dataset: Dataset, identity: Identity) -> bool:
+    """Whether somebody may ask about a list: staff who read lists, and whoever may fill a form that is served it."""
+    if identity.may(Verb.DATASET_READ):
+        return True
+    serving = queries.serving_forms(session, dataset.project_id, dataset.name)
+    return bool(serving & form_queries.fillable_form_ids(session, dataset.project_id, identity))
 
 
 def gone(

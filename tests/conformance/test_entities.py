@@ -706,3 +706,10 @@ def test_statement_123_the_log_of_the_report_says_so(merged: tuple[Project, Phon
     (told,) = [row["details"]["entity"] for row in rows if row["action"] == "entity.update.version"]
 
     assert told == {"uuid": lost, "dataset": "facilities", "mergedInto": kept}
+
+
+def test_statement_122_integrity_answers_only_who_may_fill_a_form_with_the_list(trees: Trees) -> None:
+    made = trees.create()
+    other = trees.project.phone(name="Without forms")
+
+    assert other.get(f"/datasets/trees/integrity?id={made}").status_code == 403
