@@ -13,7 +13,7 @@ from server.models import Actor, Form, PublicLink
 Row = tuple[PublicLink, Actor, Form]
 
 
-def _links() -> Select[PublicLink, Actor, Form]:
+def _links() -> Any:
     return select(PublicLink, Actor, Form).join(Actor, Actor.id == PublicLink.actor_id).join(Form, Form.id == PublicLink.form_id)
 
 
