@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from sync.client.store import DELIVERED, REFUSED, Store
 from tests.cast import make_cast
 from tests.devices import add_form, new_id, report
 from tests.processes import RunningServer, ServerMaker
+from tests.proxies import Link, poor_link
 
 FIELDPOST = str(Path(sys.executable).parent / "fieldpost")
 
@@ -127,6 +130,44 @@ def test_killed_while_sending_a_device_loses_and_doubles_nothing(server_url: tup
     with server.session() as session:
         assert session.scalar(select(func.count()).select_from(Submission)) == 60
         assert session.scalar(select(func.count()).select_from(Attachment)) == 60
+
+
+def test_killed_in_the_middle_of_a_large_file_a_device_goes_on_where_it_was(
+    make_server: ServerMaker, tmp_path: Path
+) -> None:
+    server = make_server(processes=1, worker=False)
+    with server.session() as session:
+        cast = make_cast(session)
+        add_form(session)
+    server.start()
+    film = tmp_path / "film.mp4"
+    film.write_bytes(os.urandom(3_000_000))
+    with poor_link(server.port, Link(rate=100_000, latency=0.01, cut_every=3600, stall_every=3600, stall=0, speed=10)) as proxy:
+        device = Device(tmp_path / "device", f"http://127.0.0.1:{proxy.port}{cast.key_path(0)}")
+        device.enqueue(report(new_id(), photo="film.mp4"), {"film.mp4": film})
+        device.close()
+
+        for part in (1, 2):
+            # The device in the middle of the film; at the second time the server dies with it.
+            _kill_when(tmp_path / "device", lambda part=part: proxy.counted.up > part * 900_000)  # type: ignore[misc]
+        server.kill()
+        server.start()
+        fieldpost(tmp_path / "device", "send", "--wait", "60")
+
+        assert proxy.counted.up < 3_300_000
+    with server.session() as session:
+        assert session.scalars(select(Attachment.blob_sha256)).one() == hashlib.sha256(film.read_bytes()).hexdigest()
+
+
+def _kill_when(folder: Path, holds: Callable[[], bool]) -> None:
+    """Starts `fieldpost device send` and kills it as soon as that holds."""
+    process = subprocess.Popen([FIELDPOST, "device", "send", "--store", str(folder)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not holds() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def _kill_after(folder: Path, delivered: int) -> None:
