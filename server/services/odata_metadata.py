@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lxml import etree
@@ -39,10 +39,11 @@ def form_metadata(xml_form_id: str, layout: Layout) -> bytes:
     document, services = _document()
     system = _schema(services, "org.opendatakit.submission")
     _complex(system, "metadata", _SUBMISSION_SYSTEM)
-    _enumeration(system, "Status", ("notDecrypted", "missingEncryptedFormData"))
+    _enumeration(system, "Status", ("notDecrypted", "missingEncryptedFormData", "signatureBad"))
     _enumeration(system, "ReviewState", ("hasIssues", "edited", "rejected", "approved"))
     namespace = f"org.opendatakit.user.{identifier(xml_form_id)}"
     schema = _schema(services, namespace)
+    groups = _type_names(layout)
     for table, way in layout.tables.items():
         node = way[-1] if way else layout.root
         entity = _entity_type(schema, table)
@@ -53,10 +54,10 @@ def form_metadata(xml_form_id: str, layout: Layout) -> bytes:
             while parents and parents[-1].kind != "repeat":
                 parents.pop()
             _property(entity, "__" + "-".join([ROOT, *(each.name for each in parents)]) + "-id", "Edm.String")
-        _properties(entity, node, namespace, _dotted(way))
+        _properties(entity, node, namespace, _dotted(way), groups)
     for dotted, group in _groups(layout.root, ""):
-        complex_type = etree.SubElement(schema, f"{{{EDM}}}ComplexType", Name=dotted)
-        _properties(complex_type, group, namespace, dotted)
+        complex_type = etree.SubElement(schema, f"{{{EDM}}}ComplexType", Name=groups[dotted])
+        _properties(complex_type, group, namespace, dotted, groups)
     container = etree.SubElement(schema, f"{{{EDM}}}EntityContainer", Name=identifier(xml_form_id))
     for table, way in layout.tables.items():
         names = [child.name for child in (way[-1] if way else layout.root).children if child.kind != "repeat"]
@@ -91,7 +92,13 @@ def _schema(services: etree._Element, namespace: str) -> etree._Element:
 
 
 def _property(owner: etree._Element, name: str, kind: str) -> None:
-    etree.SubElement(owner, f"{{{EDM}}}Property", {"Name": name, "Type": kind})
+    attributes = {"Name": name, "Type": kind}
+    if name == "__id":
+        attributes["Nullable"] = "false"
+    if kind == "Edm.Decimal":
+        # Without it OData 4.0 means no digits after the point.
+        attributes["Scale"] = "variable"
+    etree.SubElement(owner, f"{{{EDM}}}Property", attributes)
 
 
 def _complex(schema: etree._Element, name: str, properties: dict[str, str]) -> None:
@@ -114,14 +121,27 @@ def _entity_type(schema: etree._Element, name: str) -> etree._Element:
     return entity
 
 
-def _properties(owner: etree._Element, node: Node, namespace: str, dotted: str) -> None:
+def _type_names(layout: Layout) -> dict[str, str]:
+    """Names of the groups' types by their paths; a group may be called as a table is."""
+    found: dict[str, str] = {}
+    taken = set(layout.tables)
+    for dotted, _group in _groups(layout.root, ""):
+        name = dotted
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        found[dotted] = name
+    return found
+
+
+def _properties(owner: etree._Element, node: Node, namespace: str, dotted: str, groups: Mapping[str, str]) -> None:
     for child in node.children:
         name = f"{dotted}.{child.name}" if dotted else child.name
         if child.kind == "repeat":
             attributes = {"Name": child.name, "Type": f"Collection({namespace}.{child.table})"}
             etree.SubElement(owner, f"{{{EDM}}}NavigationProperty", attributes)
         elif child.kind == "structure":
-            _property(owner, child.name, f"{namespace}.{name}")
+            _property(owner, child.name, f"{namespace}.{groups[name]}")
         else:
             _property(owner, child.name, EDM_TYPES.get(child.field.type if child.field else "", "Edm.String"))
 
