@@ -38,7 +38,7 @@ def save_draft(project_id: int, form_id: str) -> Response:
     forms.save_draft(
         session, settings(), project_id, data, name, who, xml_form_id=form.xml_form_id,
         ignore_warnings=flag(request.args.get("ignoreWarnings")), fallback_form_id=fallback, lenient=True,
-        strict=flag(request.args.get("strict")),
+        strict=request.args.get("strict") in {"1", "true"},
     )
     return success()
 

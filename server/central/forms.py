@@ -108,7 +108,7 @@ def create_form(project_id: int) -> Response:
     data, name, fallback = uploaded_form()
     draft = forms.save_draft(
         session, settings(), project_id, data, name, who, ignore_warnings=flag(request.args.get("ignoreWarnings")),
-        fallback_form_id=fallback, must_be_new=True, lenient=True, strict=flag(request.args.get("strict")),
+        fallback_form_id=fallback, must_be_new=True, lenient=True, strict=request.args.get("strict") in {"1", "true"},
     )
     form = session.get_one(Form, draft.form_id)
     if flag(request.args.get("publish")):
