@@ -11,7 +11,8 @@ from marshmallow import Schema, ValidationError
 from server.problems import Problem
 
 MAX_JSON = 100_000_000
-MAX_FORM = 100_000_000
+# What the conversion refuses anyway (forms.formcheck.workbook) need not be held in memory.
+MAX_FORM = 11_000_000
 
 
 def read(schema: Schema) -> dict[str, Any]:
