@@ -116,3 +116,19 @@ def test_links_between_documents_lead_somewhere(repository: Path) -> None:
                 broken.append(f"{page.name}: {target}")
 
     assert broken == []
+
+
+def test_every_test_named_for_hostile_input_exists(repository: Path) -> None:
+    text = (repository / "docs" / "security.md").read_text()
+    rows = [line for line in text.split("## Hostile input")[1].split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+
+    named = [re.search(r"`([\w/]+\.py)::(test_\w+)` \|$", row) for row in rows]
+
+    missing = [row for row, found in zip(rows, named, strict=True) if found is None or not _is_test(repository, *found.groups())]
+    assert rows
+    assert missing == []
+
+
+def _is_test(repository: Path, file: str, name: str) -> bool:
+    path = repository / "tests" / file
+    return path.is_file() and f"\ndef {name}(" in path.read_text()
