@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import devices, linking
+from bench import devices, linking, reading
 from tests.databases import PostgresServer, make_settings
 from tests.processes import RunningServer
 
@@ -24,17 +24,18 @@ def _servers(directory: Path, postgres: PostgresServer) -> Iterator[tuple[str, R
     for kind in ("sqlite", "postgresql"):
         data_dir = directory / kind
         url = f"sqlite:///{data_dir / 'fieldpost.sqlite3'}" if kind == "sqlite" else postgres.new_database("bench")
-        yield kind, RunningServer(make_settings(data_dir, url), threads=16).prepare().start()
+        yield kind, RunningServer(make_settings(data_dir, url), threads=16).prepare()
 
 
-def _device_rows(reports: int) -> Iterator[Row]:
+def _rows(part: Callable[[RunningServer, int, Callable[[], list[int]]], Iterator[Row]], reports: int) -> Iterator[Row]:
+    """The rows of a part on each database. The part starts the server."""
     postgres = PostgresServer(durable=True)
     try:
         with tempfile.TemporaryDirectory(prefix="fieldpost-bench-") as name:
             for kind, server in _servers(Path(name), postgres):
                 try:
                     others = partial(devices.database_pids, postgres.directory / "data") if kind == "postgresql" else list
-                    for row in devices.rows(server, reports, others):
+                    for row in part(server, reports, others):
                         yield {"database": kind, **row}
                 finally:
                     server.stop()
@@ -42,14 +43,20 @@ def _device_rows(reports: int) -> Iterator[Row]:
         postgres.stop()
 
 
+def _devices(server: RunningServer, reports: int, others: Callable[[], list[int]]) -> Iterator[Row]:
+    server.start()
+    yield from devices.rows(server, reports, others)
+
+
 def main() -> None:
     """Runs what was asked for and prints as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true", help="many more reports and records; takes long")
-    parser.add_argument("--only", choices=["devices", "linking"], help="one part only")
+    parser.add_argument("--only", choices=["devices", "reading", "linking"], help="one part only")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Row]]] = {
-        "devices": lambda: _device_rows(20_000 if options.large else 800),
+        "devices": lambda: _rows(_devices, 20_000 if options.large else 800),
+        "reading": lambda: _rows(reading.rows, 1_000_000 if options.large else 50_000),
         "linking": lambda: linking.rows(40 if options.large else 4),
     }
     for name, part in parts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -57,25 +58,24 @@ def _seed(server: RunningServer, reports: int) -> Cast:
     return cast
 
 
-def _processes(server: RunningServer, others: Callable[[], list[int]]) -> list[psutil.Process]:
-    return [psutil.Process(pid) for pid in {*server.pids(), *others()}]
-
-
-def _cpu(processes: list[psutil.Process]) -> dict[int, float]:
+def _cpu(server: RunningServer, others: Callable[[], list[int]]) -> dict[int, float]:
+    """Processor seconds so far of every process of ours, by pid."""
     found = {}
-    for each in processes:
-        times = each.cpu_times()
-        found[each.pid] = times.user + times.system
+    for pid in {*server.pids(), *others()}:
+        # A database process may have ended since it was listed.
+        with suppress(psutil.NoSuchProcess):
+            times = psutil.Process(pid).cpu_times()
+            found[pid] = times.user + times.system
     return found
 
 
 def _settle(server: RunningServer, others: Callable[[], list[int]]) -> None:
     """Waits until nothing uses the processor any more: the first seconds after a start belong to none of the figures."""
     deadline = time.monotonic() + 60
-    before = sum(_cpu(_processes(server, others)).values())
+    before = sum(_cpu(server, others).values())
     while time.monotonic() < deadline:
         time.sleep(1)
-        now = sum(_cpu(_processes(server, others)).values())
+        now = sum(_cpu(server, others).values())
         if now - before < 0.05:
             return
         before = now
@@ -83,7 +83,7 @@ def _settle(server: RunningServer, others: Callable[[], list[int]]) -> None:
 
 def _get(server: RunningServer, path: str, head: dict[str, str], others: Callable[[], list[int]]) -> Row:
     """One request, with the processor seconds of all our processes and how far the web processes' memory rose."""
-    before = _cpu(_processes(server, others))
+    before = _cpu(server, others)
     web = [psutil.Process(pid) for pid in server.pids()]
     resting = sum(each.memory_info().rss for each in web)
     link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
@@ -100,7 +100,7 @@ def _get(server: RunningServer, path: str, head: dict[str, str], others: Callabl
             first = size
             peak = max(peak, sum(each.memory_info().rss for each in web))
     wall = time.monotonic() - started
-    after = _cpu(_processes(server, others))
+    after = _cpu(server, others)
     link.close()
     cpu = sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
     return {
