@@ -147,21 +147,30 @@ class _Builder:
             self.refused[operation.id] = operation
 
     def _drain(self, now: str) -> None:
-        """Applies what has waited for what has just been applied, in the order received, until nothing more fits."""
+        """Applies what has waited for what was just applied, in the order received and each branch on, until nothing fits."""
         if self.lenient:
             again = [op for op in self.refused.values() if self.problems.get(op.id) == "no_entity"]
             for operation in again:
                 del self.problems[operation.id], self.refused[operation.id]
             self.waiting = sorted([*self.waiting, *again], key=_order)
+        followers: dict[tuple[str | None, int], Observation] = {}
+        for operation in self.waiting:
+            followers.setdefault((operation.branch_id, operation.base_version or 0), operation)
+        done: set[str] = set()
         progress = True
         while progress:
             progress = False
-            for operation in list(self.waiting):
-                base = self._base(operation)
-                if isinstance(base, Version):
-                    self.waiting.remove(operation)
-                    self._append(operation, base, now)
+            for operation in self.waiting:
+                following: Observation | None = operation
+                while following is not None and following.id not in done:
+                    base = self._base(following)
+                    if not isinstance(base, Version):
+                        break
+                    self._append(following, base, now)
+                    done.add(following.id)
                     progress = True
+                    following = followers.get((following.branch_id, (following.base_version or 0) + 1))
+        self.waiting = [operation for operation in self.waiting if operation.id not in done]
 
     def _base(self, operation: Observation) -> Version | str | None:
         """The version that the update was made on; a problem code; None when its branch lacks a part."""
