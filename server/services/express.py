@@ -89,6 +89,11 @@ class Counter:
             cursor.close()
         return grant is not None
 
+    def close(self) -> None:
+        """Gives its connection back; the next report opens another one."""
+        with self._turn:
+            self._disconnect()
+
     def _take_waiting(self) -> list[Parcel]:
         batch: list[Parcel] = []
         while self._waiting and len(batch) < MOST_AT_ONCE:
