@@ -122,7 +122,9 @@ def _convert_to_json(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         unreadable = error("unreadable", f"The file cannot be read: {problem}", "Check its name and permissions.")
         return _EXIT_REFUSED, {"findings": [unreadable.as_dict()]}
     identity = {"form_id": form.form_id, "version": form.version, "title": form.title}
-    return _EXIT_OK, {**identity, "xml": form.xml.decode("utf-8"), "findings": [f.as_dict() for f in form.findings]}
+    # A ready XForm may be in any encoding and is handed on byte for byte.
+    xml = form.xml.decode("utf-8", "surrogateescape")
+    return _EXIT_OK, {**identity, "xml": xml, "findings": [f.as_dict() for f in form.findings]}
 
 
 def _argument(text: str) -> str:
@@ -173,7 +175,7 @@ def _answer(code: int, output: bytes) -> Converted:
     findings = tuple(Finding.from_dict(values) for values in answer["findings"])
     if code == _EXIT_REFUSED:
         raise FormRefused(findings)
-    return Converted(answer["xml"].encode("utf-8"), answer["form_id"], answer["version"], answer["title"], findings)
+    return Converted(answer["xml"].encode("utf-8", "surrogateescape"), answer["form_id"], answer["version"], answer["title"], findings)
 
 
 def _killed_by_cpu_limit() -> int | None:

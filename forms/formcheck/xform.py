@@ -19,7 +19,6 @@ from forms.formcheck.xform_entities import entity_findings
 from forms.xmlsafe import XmlRefused, local_name, parse_xml
 
 XF: Final = "{http://www.w3.org/2002/xforms}"
-XHTML: Final = "{http://www.w3.org/1999/xhtml}"
 OPENROSA: Final = "{http://openrosa.org/xforms}"
 MAX_ID: Final = 249
 MAX_FINDINGS: Final = 200
@@ -36,19 +35,22 @@ class Identity:
 
 
 def read_xform(xml: bytes) -> tuple[Identity, tuple[Finding, ...]]:
-    """Return the form's identity and every finding. Raises FormRefused when there is no form to speak of."""
+    """Return the form's identity and every finding. Raises FormRefused when there is no form to speak of.
+
+    Elements are known by their local names: forms in odd namespaces exist, and other tools read them.
+    """
     try:
         root = parse_xml(xml)
     except XmlRefused as problem:
         raise FormRefused([error("bad-xml", str(problem), "Upload the XForm as the form designer wrote it.")]) from problem
-    model = root.find(f"{XHTML}head/{XF}model")
+    model = root.find("{*}head/{*}model")
     primary = _primary(model)
-    if root.tag != f"{XHTML}html" or model is None or primary is None:
+    if local_name(root) != "html" or model is None or primary is None:
         message = "The XML is no XForm: it has no model with a primary instance."
         raise FormRefused([error("not-an-xform", message, "Upload an XForm or an XLSForm.")])
     form_id = primary.get("id") or ""
     version = primary.get(f"{OPENROSA}version") or primary.get("version") or ""
-    title = (root.findtext(f"{XHTML}head/{XHTML}title") or "").strip()
+    title = (root.findtext("{*}head/{*}title") or "").strip()
     findings = (*_identity_findings(form_id, version, primary, model), *_first(_model_findings(root, model, primary)))
     return Identity(form_id, version, title or form_id), tuple(dict.fromkeys(findings))
 
@@ -61,7 +63,7 @@ def _first(found: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _primary(model: etree._Element | None) -> etree._Element | None:
-    instance = model.find(f"{XF}instance") if model is not None else None
+    instance = model.find("{*}instance") if model is not None else None
     return instance[0] if instance is not None and len(instance) else None
 
 
@@ -84,8 +86,8 @@ def _identity_findings(
 def _model_findings(root: etree._Element, model: etree._Element, primary: etree._Element) -> Iterator[Finding]:
     yield from file_findings(root)
     known = frozenset(_paths(primary, ""))
-    instances = frozenset(str(i.get("id")) for i in model.iterfind(f"{XF}instance") if i.get("id"))
-    for bind in model.iterfind(f"{XF}bind"):
+    instances = frozenset(str(i.get("id")) for i in model.iterfind("{*}instance") if i.get("id"))
+    for bind in model.iterfind("{*}bind"):
         nodeset = (bind.get("nodeset") or bind.get("ref") or "").strip()
         if not nodeset:
             advice = "Upload the XForm as the form designer wrote it."
@@ -96,7 +98,7 @@ def _model_findings(root: etree._Element, model: etree._Element, primary: etree.
         for column in _EXPRESSIONS:
             if bind.get(column):
                 yield from _expression_findings(str(bind.get(column)), nodeset, column, known, instances)
-    body = root.find(f"{XHTML}body")
+    body = root.find("{*}body")
     for node in body.iter() if body is not None else ():
         ref = (node.get("ref") or "").strip()
         if node.tag.startswith(XF) and ref.startswith("/") and ref not in known:

@@ -284,6 +284,28 @@ def test_child_converts_and_validates_like_the_parent() -> None:
     assert form == convert(path.read_bytes(), path.name)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_child_hands_an_xform_on_byte_for_byte_in_any_encoding(encoding: str) -> None:
+    head = '<?xml version="1.0" encoding="ISO-8859-1"?>' if encoding == "latin-1" else ""
+    data = (head + xform().decode().replace("<h:title>T", "<h:title>\u00e9t\u00e9")).encode(encoding)
+
+    form = convert_in_child(data, "form.xml")
+
+    assert (form.xml, form.title) == (data, "\u00e9t\u00e9")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        xform().replace(b' xmlns="http://www.w3.org/2002/xforms"', b""),
+        xform().replace(b"http://www.w3.org/1999/xhtml", b"http://www.w3.org/2002/xforms"),
+        xform(bind='calculate="floor(1)"'), xform(bind='relevant="/data/gone = 1"'), xform(ref="/data/gone"),
+    ],
+)
+def test_what_other_tools_publish_is_published_leniently(data: bytes) -> None:
+    assert convert(data, "form.xml", lenient=True).form_id == "t"
+
+
 def test_child_reports_every_finding() -> None:
     text = MD.replace("integer | people", "intger | peo ple")
 
