@@ -175,7 +175,8 @@ def _answer(code: int, output: bytes) -> Converted:
     findings = tuple(Finding.from_dict(values) for values in answer["findings"])
     if code == _EXIT_REFUSED:
         raise FormRefused(findings)
-    return Converted(answer["xml"].encode("utf-8", "surrogateescape"), answer["form_id"], answer["version"], answer["title"], findings)
+    xml = answer["xml"].encode("utf-8", "surrogateescape")
+    return Converted(xml, answer["form_id"], answer["version"], answer["title"], findings)
 
 
 def _killed_by_cpu_limit() -> int | None:
