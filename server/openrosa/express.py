@@ -146,7 +146,7 @@ def _clean(text: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def _language(header: str) -> str:
-    return parse_accept_header(header, LanguageAccept).best_match(messages.LANGUAGES, "en") or "en"
+    return messages.spoken(parse_accept_header(header, LanguageAccept))
 
 
 def _answer(text: str) -> bytes:

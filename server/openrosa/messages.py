@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import request
+from werkzeug.datastructures import LanguageAccept
 
 from server.problems import Problem
 from server.services.intake import Receipt
@@ -67,8 +68,13 @@ _PROBLEMS_FR = {
 
 
 def language() -> str:
-    """"fr" or "en", as the request prefers; "fr-CM" is French."""
-    wanted = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+    """"fr" or "en", as the request prefers."""
+    return spoken(request.accept_languages)
+
+
+def spoken(accepted: LanguageAccept) -> str:
+    """The first of the languages that are spoken here; "fr-CM" is French."""
+    wanted = (tag.partition("-")[0].lower() for tag in accepted.values())
     return next((tag for tag in wanted if tag in LANGUAGES), "en")
 
 
