@@ -149,3 +149,45 @@ def test_exports_of_another_sector_are_empty(api: Api, cast: Cast, client: Flask
 def test_nobody_else_exports(api: Api, cast: Cast, client: FlaskClient, path: str) -> None:
     for role in ("approver", "partner", "auditor", "collector", "observer"):
         Api(client, cast, role).get(path, status=403)
+
+
+@pytest.mark.parametrize("text, cell", [
+    ("-1.0E-5", "-1.0E-5"), ("+24381", "+24381"), ("-.5", "-.5"), ("-1+1", "'-1+1"), ("@SUM(1)", "'@SUM(1)"), (" =1", "' =1"),
+    ("＝1", "'＝1"), ("a=b", "a=b"), ("-", "'-"),
+])  # fmt: skip
+def test_only_text_that_a_spreadsheet_would_run_is_changed(api: Api, text: str, cell: str) -> None:
+    api.send(submission_xml(new_id(), name=text))
+    shown = rows(api.client.get(f"{api.form}/submissions.csv", headers=api.head).data)[0]
+
+    assert shown["site-name"] == cell
+    assert api.get(".svc/Submissions")["value"][0]["site"]["name"] == text
+
+
+def test_an_instance_id_cannot_be_a_formula_and_still_joins(api: Api) -> None:
+    api.send(submission_xml("=1+1"))
+    found = archive(api)
+    (root,), teams = rows(found.read("visit.csv")), rows(found.read("visit-team.csv"))
+
+    assert root["KEY"] == "'=1+1"
+    assert {row["PARENT_KEY"] for row in teams} == {root["KEY"]}
+
+
+def test_what_came_on_a_draft_is_exported_from_the_draft(api: Api) -> None:
+    api.send(submission_xml(new_id()))
+    api.client.post(f"{api.form}/draft", headers=api.head)
+    draft = api.client.get(f"{api.form}/draft/submissions.csv", headers=api.head)
+
+    assert draft.status_code == 200
+    assert rows(draft.data) == []
+
+
+def test_places_in_a_repeat_become_one_feature_of_several_parts(api: Api) -> None:
+    member = 'nodeset="/data/team/member" type="'
+    xml = form_xml(form_id="places").replace(f'{member}string"', f'{member}geopoint"')
+    api.publish(xml)
+    api.form = "/v1/projects/1/forms/places"
+    team = "<team><member>1 2</member></team><team><member>3 4</member></team>"
+    api.send(submission_xml(new_id(), form_id="places", team=team))
+
+    (feature,) = api.get("/submissions.geojson?fieldpath=/team/member")["features"]
+    assert feature["geometry"] == {"type": "MultiPoint", "coordinates": [[2.0, 1.0], [4.0, 3.0]]}
