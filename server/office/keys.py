@@ -119,9 +119,9 @@ def unlock_all(key_id: int) -> Response:
     left = queries.locked_counts(session, who.scope).get(key.id, 0)
     done = ngettext("%(num)d report unlocked.", "%(num)d reports unlocked.", outcome.unlocked)
     more = ngettext("%(num)d is still locked.", "%(num)d are still locked.", left) if left else ""
-    flash(f"{done} {more}".strip(), "ok" if outcome.unlocked else "warn")
+    flash(" ".join((done, more)).strip(), "ok" if outcome.unlocked else "warn")
     for receipt, refusal in outcome.refused.items():
-        flash(f"{receipt}: {' '.join(words(refusal))}", "warn")
+        flash(": ".join((receipt, " ".join(words(refusal)))), "warn")
     return back_to("keys.index")
 
 
