@@ -41,6 +41,7 @@ OFFICER = {
     "keys": "/keys",
     "devices": "/devices",
     "posts": "/organisation",
+    "held": "/held",
     "setup": "/setup",
     "account": "/account",
 }
