@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -28,7 +28,7 @@ def server(
     url = f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"
     if database_kind == "postgresql":
         postgres: PostgresServer = request.getfixturevalue("postgres")
-        url = postgres.new_database(f"contract_{os.getpid()}")
+        url = postgres.new_database(f"contract_{uuid.uuid4().hex}")
     environ = {"FIELDPOST_TRUSTED_PROXY": "127.0.0.1"}
     running = RunningServer(make_settings(data_dir, url), processes=1, threads=4, environ=environ).prepare()
     with running.session() as session:
