@@ -70,6 +70,11 @@ def begin(session: Session, settings: Settings, who: Identity, project_id: int, 
         pieces.create(BlobStore(settings).pieces_path(row.id))
     session.add(row)
     session.commit()
+    if row.blob_sha256 is None and wanted.sha256 is not None and _is_attached(session, row, wanted.sha256):
+        # The same file, begun a moment earlier by a request whose answer was lost, became whole meanwhile.
+        row.blob_sha256 = wanted.sha256
+        session.commit()
+        BlobStore(settings).pieces_path(row.id).unlink(missing_ok=True)
     return row
 
 

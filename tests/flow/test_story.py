@@ -143,7 +143,8 @@ def invite(story: Story, email: str, role: str, sector: str = "") -> None:
 
 def two_patrols(story: Story) -> None:
     """Two units report one clinic 89 m apart: the headless device, and a phone that shares no code with the server."""
-    seen = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
+    # Far enough back that both come more than a day after what they saw, whatever the hour of the test.
+    seen = dt.datetime.now(dt.UTC) - dt.timedelta(days=3)
     clinic = {
         "adm1": "CF32", "adm2": "CF321", "fac_group": "health", "fac_type": "health_centre", "ownership": "public",
         "damage": "0", "fac_source": "observed",

@@ -155,8 +155,6 @@ def test_an_app_user_is_assigned_to_the_project_once_and_taken_off(client: Flask
 def test_an_unknown_method_is_answered_in_json(client: FlaskClient, cast: Cast) -> None:
     answer = client.put("/v1/projects/1/app-users", json={}, headers=cast.admin.bearer)
 
-    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
-
     assert answer.status_code in {404, 405}
     assert "message" in answer.get_json()
 
