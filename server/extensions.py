@@ -1,38 +1,21 @@
-"""The Flask extensions, made once and bound in create_app; nothing happens at import."""
+"""The Flask extensions, made once and bound in create_app; nothing happens at import.
+
+The models have a root of their own (`server.models.base`); Flask-SQLAlchemy gives requests their session.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from flask import stream_with_context
 from flask_babel import Babel
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData
-from sqlalchemy.orm import DeclarativeBase
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from server.models.base import Model
 
-
-class Base(DeclarativeBase):
-    """Root of all models; constraint names are fixed so that migrations can name them on both databases."""
-
-    metadata = MetaData(naming_convention=NAMING)
-
-
-db = SQLAlchemy(model_class=Base)
+db = SQLAlchemy(model_class=Model)
 babel = Babel()
-
-if TYPE_CHECKING:
-    Model = Base
-else:
-    Model = db.Model
 
 Piece = TypeVar("Piece", str, bytes)
 

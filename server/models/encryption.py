@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.extensions import Model
+from server.models.base import Model
 from server.models.columns import Json, UtcDateTime
 from server.models.facts import BigKey
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.extensions import Model
+from server.models.base import Model
 from server.models.columns import Json, UtcDateTime
 
 BigKey = BigInteger().with_variant(Integer(), "sqlite")

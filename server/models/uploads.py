@@ -7,7 +7,7 @@ import datetime as dt
 from sqlalchemy import BigInteger, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.extensions import Model
+from server.models.base import Model
 from server.models.columns import UtcDateTime
 from server.models.facts import BigKey
 

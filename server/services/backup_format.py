@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 import server.models  # noqa: F401  (fills the metadata)
-from server.extensions import Base
+from server.models.base import Model
 from server.models.columns import UtcDateTime
 
 FORMAT, VERSION = "fieldpost-backup", 1
@@ -60,7 +60,7 @@ def tables_of(engine: Engine) -> list[Table]:
     """The tables as they are in this database (it may be of an older release), parents first, with our column types."""
     reflected = MetaData()
     reflected.reflect(engine)
-    known = Base.metadata.tables
+    known = Model.metadata.tables
     for table in reflected.tables.values():
         for column in table.columns:
             if table.name in known and column.name in known[table.name].columns:
