@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.config import Settings, load_settings
 from server.engines import engine_options, prepare_engine
+from server.memory import give_memory_back, spare_memory
 from server.problems import Problem
 from server.queries import merge_facts as queries
 from server.services import export_parts, folding, heartbeat, purging, resumable, sealing
@@ -85,7 +86,7 @@ class Worker:
                 logs.error("the database cannot be used; trying again", exc_info=error)
                 self.stop.wait(AFTER_ERROR)
                 continue
-            self.pause = SHORTEST_PAUSE if busy else min(LONGEST_PAUSE, self.pause * 1.5)
+            self._note(busy)
             if not busy:
                 self.stop.wait(self.pause)
 
@@ -106,6 +107,15 @@ class Worker:
             if self.engine.dialect.name == "sqlite":
                 self._make_way(queries.newest(session) > newest, time.monotonic() - started)
             return folded > 0
+
+    def _note(self, busy: bool) -> None:
+        """Looks less often while nothing comes; when calm begins, what the work needed goes back to the system."""
+        if busy:
+            self.pause = SHORTEST_PAUSE
+        elif self.pause < LONGEST_PAUSE:
+            self.pause = min(LONGEST_PAUSE, self.pause * 1.5)
+            if self.pause == LONGEST_PAUSE:
+                give_memory_back()
 
     def _make_way(self, reports_come: bool, seconds: float) -> None:
         """Leaves SQLite's one writer to others: while reports come in, for as long as the batch took (seconds)."""
@@ -139,6 +149,7 @@ def _parent(arguments: list[str]) -> int | None:
 
 def main(arguments: list[str]) -> int:
     """Runs the worker with the settings of the environment; exit status 0 after SIGTERM or SIGINT."""
+    spare_memory()
     settings = load_settings()
     logs.configure(settings.log_level)
     engine = create_engine(settings.database_url, **engine_options(settings.database_url))

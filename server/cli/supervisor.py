@@ -6,8 +6,6 @@ Idle there is one web process; under load more are started, up to the setting, b
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
 import select
 import signal
@@ -62,9 +60,8 @@ class WorkerProcess:
             self.pause = 0.5 if now - self.started > 60 else min(self.pause * 2, 30)
             self.process, self.not_before = None, now + self.pause
         if now >= self.not_before:
-            environment = os.environ | {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
             command = [sys.executable, "-m", "server.worker", "--follow-parent", str(os.getpid())]
-            self.process = subprocess.Popen(command, env=environment)
+            self.process = subprocess.Popen(command)
             self.started = now
 
     def stop(self, seconds: float) -> None:
@@ -78,25 +75,6 @@ class WorkerProcess:
                 return
             while time.monotonic() < deadline and _exists(pid):
                 time.sleep(0.05)
-
-
-def spare_memory() -> None:
-    """Tells glibc to keep two arenas and to give freed memory back: with 16 threads it would keep tens of MB. No-op elsewhere."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    for parameter, value in ((-8, 2), (-1, 131_072), (-3, 262_144)):  # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-        mallopt(parameter, value)
-
-
-def give_memory_back() -> None:
-    """Returns what imports used and freed to the system; no-op where the C library cannot."""
-    gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):
-        return
 
 
 def _signal(pid: int, sign: signal.Signals) -> bool:
@@ -210,6 +188,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The WSGI application, in a web process."""
         from server import create_app
         from server.extensions import db
+        from server.memory import give_memory_back, spare_memory
         from server.openrosa import express
         from server.queries.forms import project
         from server.services.database import is_current

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-import mgrs
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -48,6 +47,8 @@ def grid(record: Record) -> str:
     """The military grid reference of a record's position, to the metre; a dash where there is none."""
     if record.lat is None or record.lon is None or not -80 <= record.lat < 84:
         return "–"
+    import mgrs  # a library of 2 MB that only this page needs
+
     text = str(mgrs.MGRS().toMGRS(record.lat, record.lon))
     return f"{text[:-12]} {text[-12:-10]} {text[-10:-5]} {text[-5:]}"
 

@@ -9,12 +9,14 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-
-from PIL import Image, ImageOps, UnidentifiedImageError
+from typing import TYPE_CHECKING
 
 from server.config import Settings
 from server.problems import Problem
 from server.services.blobs import BlobStore
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIZES = {"thumb": 320, "full": 1800}
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -54,6 +56,8 @@ def forget(settings: Settings, sha256: str) -> None:
 
 
 def _make(settings: Settings, sha256: str, pixels: int, target: Path) -> None:
+    from PIL import Image, UnidentifiedImageError  # loaded with the first picture, to keep an idle server small
+
     target.parent.mkdir(parents=True, exist_ok=True)
     with BlobStore(settings).open(sha256) as file:
         try:
@@ -75,6 +79,8 @@ def _make(settings: Settings, sha256: str, pixels: int, target: Path) -> None:
 
 
 def _small(image: Image.Image, pixels: int) -> Image.Image:
+    from PIL import Image, ImageOps
+
     width, height = image.size
     if width * height > MAX_PIXELS.get(image.format or "", MAX_PIXELS_OTHERS):
         raise _refused()

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Protocol
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
-from werkzeug.http import parse_options_header as parse_disposition
 
 from forms.xmlsafe import MAX_BYTES as MAX_XML
 from server.problems import Problem
@@ -188,6 +187,8 @@ def _file_name(segment: MultipartSegment) -> str:
     disposition = str(segment.header("Content-Disposition", ""))
     # The parser leaves RFC 5987 names (filename*=UTF-8''...) alone; werkzeug reads them.
     if "filename*" in disposition.lower():
+        from werkzeug.http import parse_options_header as parse_disposition
+
         return parse_disposition(disposition)[1].get("filename", "") or str(segment.name)
     return str(segment.filename or segment.name or "")
 

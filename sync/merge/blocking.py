@@ -6,8 +6,6 @@ one face only, so what is compared never depends on the order of arrival.
 
 from __future__ import annotations
 
-import h3
-
 from sync.merge.faces import Face
 
 # Cells of about 1.2 km edge; with the neighbours everything within about 1.1 km is found, and most within 3 km.
@@ -40,6 +38,8 @@ def own_keys(face: Face) -> frozenset[str]:
     if face.code:
         keys.add(("c:" + face.code)[:_MAX_KEY])
     if face.position:
+        import h3
+
         keys.add("g:" + h3.latlng_to_cell(face.position.lat, face.position.lon, RESOLUTION))
     return frozenset(keys)
 
@@ -48,6 +48,8 @@ def search_keys(face: Face) -> frozenset[str]:
     """The keys under which others are looked for: its own and the neighbouring cells."""
     keys = set(own_keys(face))
     if face.position:
+        import h3
+
         cell = h3.latlng_to_cell(face.position.lat, face.position.lon, RESOLUTION)
         keys.update("g:" + near for near in h3.grid_disk(cell, 1))
     return frozenset(keys)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-import mgrs
-
 from forms.values import read_point
 from sync.merge.facts import Position
 
@@ -25,6 +23,8 @@ def grid_reference(text: str) -> Position | None:
     match = _GRID.match(compact)
     if not match or len(match.group(1)) % 2:
         return None
+    import mgrs  # its library takes 2 MB, and most missions write degrees
+
     digits = len(match.group(1)) // 2
     side = 10.0 ** (5 - digits)
     # The middle is read exactly by appending a 5 to both halves, which names the centre of the square.
