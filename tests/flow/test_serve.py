@@ -170,3 +170,19 @@ def test_without_a_worker_health_says_so(make_server: ServerMaker) -> None:
 
     assert answer.status_code == 503
     assert "no sign of life" in answer.json()["worker"]
+
+
+IDLE_BYTES = {"sqlite": 200_000_000, "postgresql": 220_000_000}
+"""Resident memory of arbiter, one web process and the worker: 200 MB is the project's aim, and PostgreSQL's client library
+takes 9 MB more in each of two processes."""
+
+
+def test_an_idle_server_stays_small(running_server: RunningServer, database_kind: str) -> None:
+    assert until(lambda: is_well(running_server))
+    requests.get(f"{running_server.base_url}/login", timeout=30)
+
+    assert until(lambda: _resident(running_server) < IDLE_BYTES[database_kind]), _resident(running_server)
+
+
+def _resident(server: RunningServer) -> int:
+    return sum(psutil.Process(pid).memory_info().rss for pid in server.pids())
