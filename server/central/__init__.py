@@ -6,6 +6,8 @@ import re
 from importlib import import_module
 
 from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from server.central import replies
 from server.central.routes import routes
@@ -18,6 +20,8 @@ _VIEWS = (
     "submission_files", "odata_submissions", "datasets", "actor_properties", "entities", "odata_entities", "exports",
     "audits", "api_document", "public_links",
 )
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ANY_PATH = "central_version_path"
 _VERSION = re.compile(r"^/v(\d+)(/|$)")
 # What would be an address of the API with a version before it.
 _NO_VERSION = re.compile(r"^/(v|v[^/\d][^/]*|projects|sessions|users|roles|assignments|app-users|audits|config)(/|$)")
@@ -30,7 +34,7 @@ def register(app: Flask) -> None:
         import_module(f"server.central.{name}")
     app.register_blueprint(routes)
     app.add_url_rule("/v<int:version>/", "central_version", _other_version, methods=_METHODS)
-    app.add_url_rule("/v<int:version>/<path:rest>", "central_version_path", _other_version, methods=_METHODS)
+    app.add_url_rule("/v<int:version>/<path:rest>", _ANY_PATH, _other_version, methods=_METHODS)
 
 
 def answers(path: str) -> bool:
@@ -50,10 +54,30 @@ def render_problem(problem: Problem) -> Response:
             response.headers.add("WWW-Authenticate", each)
     if "seconds" in problem.details:
         response.headers["Retry-After"] = str(problem.details["seconds"])
+    if problem.kind.name == "not_found" and request.endpoint == _ANY_PATH and (methods := _methods_here()):
+        response.headers["Allow"] = ", ".join(methods)
     return response
 
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+def _methods_here() -> list[str]:
+    """The methods that the address of this request takes, in alphabetical order; none where no view answers at all.
+
+    The rule for every other path takes every method, so that Central's 404.1 is the answer and not 405; RFC 9110, 15.5.6,
+    has the methods told beside it.
+    """
+    addresses = current_app.url_map.bind_to_environ(request.environ)
+    taken = {method for method in _METHODS if _has_view(addresses, method)}
+    if not taken:
+        return []
+    return sorted(taken | {"OPTIONS"} | ({"HEAD"} if "GET" in taken else set()))
+
+
+def _has_view(addresses: MapAdapter, method: str) -> bool:
+    try:
+        endpoint, _values = addresses.match(method=method)
+    except HTTPException:
+        return False
+    return bool(endpoint != _ANY_PATH)
 
 
 @public

@@ -155,8 +155,16 @@ def test_an_app_user_is_assigned_to_the_project_once_and_taken_off(client: Flask
 def test_an_unknown_method_is_answered_in_json(client: FlaskClient, cast: Cast) -> None:
     answer = client.put("/v1/projects/1/app-users", json={}, headers=cast.admin.bearer)
 
-    assert answer.status_code in {404, 405}
-    assert "message" in answer.get_json()
+    assert answer.status_code == 404
+    assert answer.get_json()["code"] == 404.1
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_an_address_without_a_view_allows_no_method(client: FlaskClient, cast: Cast) -> None:
+    answer = client.put("/v1/nothing/of/the/kind", json={}, headers=cast.admin.bearer)
+
+    assert answer.get_json()["code"] == 404.1
+    assert "Allow" not in answer.headers
 
 
 def test_answers_carry_an_etag_that_gives_304(client: FlaskClient, cast: Cast) -> None:
