@@ -95,11 +95,12 @@ def _with_notes(who: Identity | None) -> Identity | None:
 
 
 def _in_project(who: Identity) -> Identity:
-    """The actor with what was assigned in the project that an address of the API names."""
-    named = str((request.view_args or {}).get("project_id", ""))
+    """The actor with what was assigned in the project, and on the form, that an address of the API names."""
+    values = request.view_args or {}
+    named = str(values.get("project_id", ""))
     if not request.path.startswith("/v1/") or not named.isascii() or not named.isdigit() or len(named) > 9:
         return who
-    return project_rights.within(db.session(), who, int(named))
+    return project_rights.within(db.session(), who, int(named), values.get("form_id"))
 
 
 def _reads_reports() -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Actor, AppUser, Assignment, Form, User
@@ -25,6 +26,36 @@ def assignments(session: Session, project_id: int, form_id: int | None) -> Seque
     return session.scalars(
         select(Assignment).where(Assignment.project_id == project_id, on_form).order_by(Assignment.id)
     ).all()
+
+
+@dataclass(frozen=True)
+class RolesOf:
+    """What somebody was assigned on a project as a whole, and on one form of it."""
+
+    on_project: frozenset[str]
+    on_form: frozenset[str]
+
+
+def roles_of(session: Session, actor_id: int, project_id: int, xml_form_id: str | None) -> RolesOf:
+    """The roles of an actor in a project and on its form of that id; of no form for None."""
+    named = session.execute(
+        select(Assignment.role, Form.xml_form_id).outerjoin(Form, Form.id == Assignment.form_id)
+        .where(
+            Assignment.actor_id == actor_id, Assignment.project_id == project_id,
+            or_(Assignment.form_id.is_(None), and_(Form.xml_form_id == xml_form_id, Form.deleted_at.is_(None))),
+        )
+    ).all()
+    return RolesOf(
+        frozenset(row[0] for row in named if row[1] is None), frozenset(row[0] for row in named if row[1] is not None)
+    )
+
+
+def forms_of(session: Session, actor_id: int, project_id: int) -> set[int]:
+    """Keys of the project's forms on which the actor has any role."""
+    return set(session.scalars(
+        select(Assignment.form_id)
+        .where(Assignment.actor_id == actor_id, Assignment.project_id == project_id, Assignment.form_id.is_not(None))
+    ))
 
 
 def of_actor(session: Session, actor_id: int) -> Sequence[Assignment]:

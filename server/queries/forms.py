@@ -183,7 +183,7 @@ def fillable_form_ids(session: Session, project_id: int, filler: Filler) -> set[
     assigned = select(Form.id).where(
         Form.project_id == project_id,
         exists().where(
-            Assignment.actor_id == filler.actor_id,
+            Assignment.actor_id == filler.actor_id, Assignment.role != "viewer",
             or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
         ),
     )

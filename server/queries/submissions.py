@@ -36,7 +36,7 @@ _DUTY = exists().where(
     Post.type == FormDuty.post_type, Post.id == bindparam("post_id"), Post.closed_at.is_(None),
 )
 _ASSIGNED = exists().where(
-    Assignment.actor_id == bindparam("actor_id"),
+    Assignment.actor_id == bindparam("actor_id"), Assignment.role != literal_column("'viewer'"),
     or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
 )
 _FORM_FOR_INTAKE = (

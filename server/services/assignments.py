@@ -14,7 +14,7 @@ from server.services import people
 from server.services.audits import audit
 from server.services.identity import CENTRAL_ROLES, Identity, Verb
 from server.services.project_rights import MISSION
-from server.services.roles import LEAST, ON_FORMS, ON_PROJECTS, ON_SITE, CentralRole, central_role, find_role
+from server.services.roles import ASSIGNED, FILLING, LEAST, ON_SITE, CentralRole, central_role, find_role
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,8 @@ def assign(session: Session, who: Identity, role: CentralRole, actor_id: int, ta
     if target.project is None:
         _give_account(session, who, role, actor)
         return
-    allowed = ON_FORMS if target.form is not None else ON_PROJECTS
-    if role.system not in allowed:
-        raise _refused(role, f"here it is one of {', '.join(sorted(allowed))}.")
+    if role.system not in ASSIGNED:
+        raise _refused(role, f"here it is one of {', '.join(sorted(ASSIGNED))}.")
     _check_person(session, who, role, actor, target.project)
     form_id = target.form.id if target.form else None
     if queries.assignment(session, actor_id, role.system, target.project.id, form_id) is None:
@@ -118,14 +117,14 @@ def _give_account(session: Session, who: Identity, role: CentralRole, actor: Act
 
 def _check_person(session: Session, who: Identity, role: CentralRole, actor: Actor, project: Project) -> None:
     if actor.type != "user":
-        if role.system not in ON_FORMS:
+        if role.system not in FILLING:
             raise _refused(role, "app users fill forms and nothing else.")
         return
     if CENTRAL_ROLES[people.account(session, actor.id).role] is None:
         # Partners read what is released, auditors the log: they get no way past that (rule C.8).
         raise _refused(role, "this account's own role goes with no role in a project; change that first.")
     # In the mission's own project these roles open what the mission knows, as accounts do.
-    if project.id == MISSION and role.system not in ON_FORMS and not who.may(Verb.USER_MANAGE):
+    if project.id == MISSION and role.system not in FILLING and not who.may(Verb.USER_MANAGE):
         raise Problem("not_allowed")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from forms.fields import FormDefinition
 from server.models import Form, FormAttachment, FormVersion
 from server.problems import Problem
-from server.queries import form_lists
+from server.queries import assignments, form_lists
 from server.queries import forms as queries
 from server.services import projects
 from server.services.audits import audit
@@ -74,8 +74,12 @@ def deleted(session: Session, who: Identity, project_id: int) -> list[tuple[Form
 def _may_see(session: Session, who: Identity, form: Form) -> bool:
     if who.may(Verb.SUBMISSION_READ):
         return True
-    # Whoever only fills forms is shown the published ones that are theirs.
-    return form.current_version_id is not None and form.id in queries.fillable_form_ids(session, form.project_id, who)
+    # Whoever only fills forms is shown the published ones that are theirs, or that they were given to look at.
+    if form.current_version_id is None:
+        return False
+    if form.id in queries.fillable_form_ids(session, form.project_id, who):
+        return True
+    return form.id in assignments.forms_of(session, who.actor_id, form.project_id)
 
 
 def columns(form: Form, version: FormVersion) -> dict[str, Any]:

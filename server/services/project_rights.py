@@ -1,7 +1,12 @@
-"""What somebody was assigned in one project, beside what the own account gives: a manager or viewer of that project alone."""
+"""What somebody was assigned in one project or on one form of it, beside what the own account gives.
+
+A manager or viewer of a project has that project alone; one of a form has what lies below the form's address, and sees of the
+rest of the project only that there is this form.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -21,17 +26,34 @@ VIEWER = frozenset({
 MANAGER = ROLES["hq_officer"] - {Verb.MISSION_MANAGE, Verb.RELEASE_DECIDE, Verb.RELEASE_PROPOSE, Verb.RELEASE_READ}
 
 
-def within(session: Session, who: Identity, project_id: int) -> Identity:
-    """The actor as far as this project goes: with the verbs that were assigned there."""
+VIEWER_OF_FORM = VIEWER - {Verb.DATASET_READ}
+# Lists of entities belong to the project: whoever manages one form of it changes reports, not records.
+MANAGER_OF_FORM = VIEWER_OF_FORM | {
+    Verb.FORM_PUBLISH, Verb.DEVICE_MANAGE, Verb.SUBMISSION_CREATE, Verb.SUBMISSION_EDIT, Verb.SUBMISSION_REVIEW,
+}
+
+
+def within(session: Session, who: Identity, project_id: int, xml_form_id: str | None = None) -> Identity:
+    """The actor as far as this project goes, or this form of it: with the verbs that were assigned there."""
     if who.type != "user" or who.role in _EVERYWHERE:
         return who
-    roles = {row.role for row in queries.of_actor(session, who.actor_id) if row.project_id == project_id and row.form_id is None}
-    found = "manager" if "manager" in roles else "viewer" if "viewer" in roles else None
-    if found is None:
+    given = queries.roles_of(session, who.actor_id, project_id, xml_form_id)
+    on_project, on_form = _greatest(given.on_project), _greatest(given.on_form)
+    if on_project is None and on_form is None:
         return who
+    verbs = who.verbs
+    if on_project is not None:
+        verbs |= MANAGER if on_project == "manager" else VIEWER
+    if on_form is not None:
+        verbs |= MANAGER_OF_FORM if on_form == "manager" else VIEWER_OF_FORM
+    found = "manager" if "manager" in {on_project, on_form} else "viewer"
     # An officer of a sector stays in the sector as far as the mission's own project goes.
     whole = not (who.role == "officer" and project_id == MISSION)
-    return replace(who, verbs=who.verbs | (MANAGER if found == "manager" else VIEWER), project_role=found, whole_project=whole)
+    return replace(who, verbs=verbs, project_role=found, whole_project=whole)
+
+
+def _greatest(roles: Collection[str]) -> str | None:
+    return next((role for role in ("manager", "viewer") if role in roles), None)
 
 
 def sees(session: Session, who: Identity, project_id: int) -> bool:

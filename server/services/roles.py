@@ -44,9 +44,10 @@ ROLES = (
     CentralRole(7, "formfill", "Data Collector", _FILL),
     CentralRole(8, "pub-link", "Public Link", ("form.read", "submission.create")),
 )
-# What is assigned on a form, and on a project; on the whole site a role is the account's own.
-ON_FORMS = frozenset({"app-user", "formfill"})
-ON_PROJECTS = ON_FORMS | {"manager", "viewer"}
+# What lets somebody fill forms and nothing else, and what is assigned on a project or on one form; on the whole site a role
+# is the account's own.
+FILLING = frozenset({"app-user", "formfill"})
+ASSIGNED = FILLING | {"manager", "viewer"}
 # This server's role behind a role that is assigned on the whole site; whoever loses it keeps the least.
 ON_SITE = {"admin": "admin", "manager": "hq_officer", "viewer": "officer", "formfill": "collector"}
 LEAST = "collector"

@@ -51,6 +51,36 @@ def test_a_role_in_a_project_opens_that_project_and_no_other(
     assert api.client.get(f"{second}/forms/{FORM_ID}/submissions", headers=head).status_code == 403
 
 
+@pytest.mark.parametrize("role, changes", [("viewer", 403), ("6", 403), ("manager", 200), ("5", 200)])
+def test_a_role_on_one_form_opens_that_form_and_no_other(api: Api, cast: Cast, second: str, role: str, changes: int) -> None:
+    head, who, one = cast.collector.bearer, cast.collector.actor_id, f"{second}/forms/{FORM_ID}"
+    other = {"data": form_xml(form_id="other"), "content_type": "application/xml", "headers": api.head}
+    api.client.post(f"{second}/forms?publish=true&ignoreWarnings=true", **other)
+    given = api.client.post(f"{one}/assignments/{role}/{who}", headers=api.head)
+
+    assert given.get_json() == {"success": True}
+    assert [each["id"] for each in api.get(f"{one}/assignments/{role}")] == [who]
+    assert [each["id"] for each in api.client.get("/v1/projects", headers=head).get_json()] == [1, int(second.rpartition("/")[2])]
+    assert [form["xmlFormId"] for form in api.client.get(f"{second}/forms", headers=head).get_json()] == [FORM_ID]
+    assert len(api.client.get(f"{one}/submissions", headers=head).get_json()) == 1
+    assert len(api.client.get(f"{one}.svc/Submissions", headers=head).get_json()["value"]) == 1
+    assert api.client.get(f"{second}/forms/other/submissions", headers=head).status_code == 403
+    assert api.client.get(f"{second}/datasets", headers=head).status_code == 403
+    assert api.client.post(f"{second}/forms", **{**other, "headers": head}).status_code == 403
+    assert api.client.patch(one, json={"state": "closing"}, headers=head).status_code == changes
+    assert api.client.delete(f"{one}/assignments/{role}/{who}", headers=api.head).get_json() == {"success": True}
+    assert api.client.get(f"{one}/submissions", headers=head).status_code == 403
+
+
+@pytest.mark.parametrize("role, status", [("viewer", 403), ("formfill", 200), ("manager", 200)])
+def test_a_viewer_of_a_form_sends_no_report_on_it(api: Api, cast: Cast, second: str, role: str, status: int) -> None:
+    head, one = cast.collector.bearer, f"{second}/forms/{FORM_ID}"
+    api.client.post(f"{one}/assignments/{role}/{cast.collector.actor_id}", headers=api.head)
+    sent = api.client.post(f"{one}/submissions", data=submission_xml(new_id()), content_type="application/xml", headers=head)
+
+    assert sent.status_code == status
+
+
 def test_roles_in_a_project_are_listed_with_their_people(api: Api, cast: Cast, second: str) -> None:
     who = cast.collector.actor_id
     api.client.post(f"{second}/assignments/viewer/{who}", headers=api.head)
@@ -101,7 +131,8 @@ def test_the_last_administrator_stays_one(client: FlaskClient, cast: Cast) -> No
 @pytest.mark.parametrize("role, who, place, status", [
     ("viewer", "partner", "{second}", 400), ("viewer", "auditor", "/v1/projects/1", 400),
     ("manager", "collector", "/v1/projects/1", 403), ("admin", "collector", "{second}", 400),
-    ("pub-link", "collector", "{second}", 400), ("manager", "collector", "{second}/forms/visit", 400),
+    ("pub-link", "collector", "{second}", 400), ("admin", "collector", "{second}/forms/visit", 400),
+    ("manager", "collector", "/v1/projects/1/forms/visit", 403), ("viewer", "partner", "{second}/forms/visit", 400),
     ("nonsense", "collector", "{second}", 404), ("99", "collector", "{second}", 404),
 ])  # fmt: skip
 def test_roles_that_would_open_too_much_are_refused(
