@@ -14,9 +14,11 @@ from server.models.accounts import (
     PublicLink,
     User,
 )
+from server.models.duplicates import ReportFace, ReportPair
 from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
 from server.models.facts import Block, Event, Fact, PendingFact, Seal
 from server.models.forms import Dataset, DatasetProperty, Form, FormAttachment, FormVersion, Project
+from server.models.importing import ImportBatch, ImportRow
 from server.models.mission import Area, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit
 from server.models.registers import (
     BlockingKey,
@@ -62,6 +64,8 @@ __all__ = [
     "FormDuty",
     "FormVersion",
     "ListStamp",
+    "ImportBatch",
+    "ImportRow",
     "LoginAttempt",
     "LoginSession",
     "MissionSetting",
@@ -72,6 +76,8 @@ __all__ = [
     "PublicLink",
     "Record",
     "Release",
+    "ReportFace",
+    "ReportPair",
     "ResumableUpload",
     "ReturnPlan",
     "ReviewTask",

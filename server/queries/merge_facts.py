@@ -23,6 +23,8 @@ from server.models import (
     Post,
     Record,
     Release,
+    ReportFace,
+    ReportPair,
     ReviewTask,
     SubmissionSummary,
 )
@@ -31,7 +33,8 @@ from server.models import (
 SHORT_CUTS = (ExportPart, ListStamp)
 FOLDED_KINDS = ("submission", "attachment", "event")
 PROJECTIONS = (
-    BlockingKey, CandidatePair, Entity, EventTarget, Observation, Record, Release, ReviewTask, SubmissionSummary,
+    BlockingKey, CandidatePair, Entity, EventTarget, Observation, Record, Release, ReportFace, ReportPair,
+    ReviewTask, SubmissionSummary,
 )  # fmt: skip
 # Any number will do, as long as nothing else in the database takes the same advisory lock.
 _FOLDING_LOCK = 0x46504D52
