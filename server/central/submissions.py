@@ -44,6 +44,7 @@ from server.services.etags import event_stamp
 from server.services.identity import Verb
 from server.services.intake import Sender
 from server.services.odata_options import flag
+from server.services.schemes import in_clear
 from server.services.submissions import Place
 from server.services.times import stamp
 
@@ -58,7 +59,10 @@ MAX_XML = 34_000_000
 def sender() -> Sender:
     """Who sends this request and with what. Empty names count as none; over-long ones are cut."""
     device, agent = request.args.get("deviceID", ""), request.headers.get("User-Agent", "")
-    return Sender(identity(), channel="rest", device_id=device[:255] or None, user_agent=agent[:255] or None)
+    return Sender(
+        identity(), channel="rest", device_id=device[:255] or None, user_agent=agent[:255] or None,
+        in_clear=in_clear(request.scheme, request.remote_addr),
+    )
 
 
 @of_reports("", Verb.SUBMISSION_READ)

@@ -94,6 +94,32 @@ class LoginSession(Model):
     expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
+class PasswordReset(Model):
+    """A wish for a new password and the token that grants it once, until it expires; a newer wish takes its place.
+
+    The token is looked up by its SHA-256 and kept sealed, so that an administrator can hand the link over where there is no
+    mail. mailed_at: when it went out by mail.
+    """
+
+    __tablename__ = "password_resets"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("users.actor_id"), primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    token_sealed: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    mailed_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class Preference(Model):
+    """What a person's client wants remembered, for the whole site (project_id 0) or one project. value: any JSON."""
+
+    __tablename__ = "preferences"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("users.actor_id"), primary_key=True)
+    project_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[Any] = mapped_column(Json)
+
+
 class DigestSecret(Model):
     """What Digest log-in needs of a person's password (services.digest), sealed with the server's secret key."""
 

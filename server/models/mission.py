@@ -57,7 +57,8 @@ class Unit(Model):
 class Post(Model):
     """An office that owns duties and devices; people rotate through it. type: patrol_unit | team_site | cimic_cell | ...
 
-    route_class: lan | default | satellite, the kind of link its devices have; null: nobody said.
+    route_class: lan | default | satellite, the kind of link its devices have; null: nobody said. area_code: the area whose
+    records its devices get as lists; null: those of its sector.
     """
 
     __tablename__ = "posts"
@@ -67,6 +68,7 @@ class Post(Model):
     type: Mapped[str] = mapped_column(String(30))
     unit_code: Mapped[str | None] = mapped_column(ForeignKey("units.code"))
     sector_id: Mapped[int | None] = mapped_column(ForeignKey("sectors.id"))
+    area_code: Mapped[str | None] = mapped_column(String(40))
     duty_phone: Mapped[str | None] = mapped_column(String(60))
     route_class: Mapped[str | None] = mapped_column(String(10))
     closed_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.base import Model
@@ -18,9 +18,10 @@ class Submission(Model):
 
     disposition: "stored" or "quarantined"; reason: why it is in quarantine (problem code such as "same_id_other_content",
     "unknown_form", "unknown_version", "form_closed", "unknown_deprecated", "stale_edit", "strictly_confidential").
-    xml is the exact bytes, zlib-compressed (see services.intake); canonical_hash ignores attribute order and the like.
+    xml is the exact bytes as services.documents packs them (their SHA-256 is in the envelope); canonical_hash ignores attribute order and the like.
     root_instance_id: the first instanceID of the chain of edits; equals instance_id for an original.
     channel: openrosa | rest | radio | paper | field | import. A draft's test submissions carry is_draft.
+    sent_in_clear: it came over plain http from another machine and was not encrypted, so others could read it on the way.
     """
 
     __tablename__ = "submissions"
@@ -35,7 +36,6 @@ class Submission(Model):
     instance_name: Mapped[str | None] = mapped_column(Text)
     canonical_hash: Mapped[str] = mapped_column(String(64))
     xml: Mapped[bytes] = mapped_column(LargeBinary)
-    xml_sha256: Mapped[str] = mapped_column(String(64))
     encrypted: Mapped[bool] = mapped_column(Boolean, default=False)
     disposition: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None] = mapped_column(String(40))
@@ -45,6 +45,7 @@ class Submission(Model):
     post_id: Mapped[int | None] = mapped_column(Integer)
     device_id: Mapped[str | None] = mapped_column(String(255))
     user_agent: Mapped[str | None] = mapped_column(String(255))
+    sent_in_clear: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     __table_args__ = (
         Index(
             "uq_submissions_stored_instance",

@@ -30,10 +30,10 @@ from server.problems import Problem
 from server.proxies import TrustedProxy
 from server.services.authentication import token_hash
 from server.services.blobs import BlobStore
-from server.services.documents import pack
 from server.services.express import Counter, Parcel, Stored
 from server.services.holding import reason_to_hold
 from server.services.route_classes import length_for
+from server.services.schemes import in_clear
 from server.services.uploads import Upload, read_upload
 
 _PATH = re.compile(r"/v1/key/([A-Za-z0-9!$]{64})/projects/([0-9]{1,9})/submission/?")
@@ -96,7 +96,7 @@ class ExpressWay:
         """What became of the report, or None when it is not plainly ordinary."""
         try:
             with read_upload(environ["wsgi.input"], environ.get("CONTENT_TYPE", ""), self._store) as upload:
-                parcel = _parcel(key, environ, upload)
+                parcel = self._parcel(key, environ, upload)
                 if parcel is None:
                     return None
                 if upload.files:
@@ -109,6 +109,24 @@ class ExpressWay:
             # The door's own view says it in the words of its catalogue.
             return None
 
+    def _parcel(self, key: re.Match[str], environ: Environ, upload: Upload) -> Parcel | None:
+        query = environ.get("QUERY_STRING", "")
+        asked = parse_qs(query, keep_blank_values=True) if query else {}
+        if asked.keys() - {"deviceID", "strict"}:
+            return None
+        parsed = parse_submission(upload.xml)
+        if parsed.encrypted or parsed.deprecated_id or reason_to_hold(parsed) is not None:
+            return None
+        if b"base64EncryptedKey" in upload.xml and is_manifest(parsed.root):
+            return None
+        return Parcel(
+            token_sha256=token_hash(key[1]), project_id=int(key[2]), parsed=parsed,
+            instance_id=parsed.instance_id or derived_instance_id(parsed.canonical_hash), packed=self._counter.pack(int(key[2]), parsed, upload.xml),
+            xml_sha256=hashlib.sha256(upload.xml).hexdigest(), device_id=_clean(asked.get("deviceID", [""])[0]),
+            user_agent=_clean(environ.get("HTTP_USER_AGENT", "")),
+            in_clear=in_clear(environ["wsgi.url_scheme"], environ.get("REMOTE_ADDR")),
+        )
+
 
 def _is_plain(environ: Environ) -> re.Match[str] | None:
     """Whether this is the request that the express way is for, from its head alone."""
@@ -120,24 +138,6 @@ def _is_plain(environ: Environ) -> re.Match[str] | None:
     if environ.get("HTTP_CONTENT_ENCODING") or "%00" in environ.get("QUERY_STRING", ""):
         return None
     return _PATH.fullmatch(environ["PATH_INFO"])
-
-
-def _parcel(key: re.Match[str], environ: Environ, upload: Upload) -> Parcel | None:
-    query = environ.get("QUERY_STRING", "")
-    asked = parse_qs(query, keep_blank_values=True) if query else {}
-    if asked.keys() - {"deviceID", "strict"}:
-        return None
-    parsed = parse_submission(upload.xml)
-    if parsed.encrypted or parsed.deprecated_id or reason_to_hold(parsed) is not None:
-        return None
-    if b"base64EncryptedKey" in upload.xml and is_manifest(parsed.root):
-        return None
-    return Parcel(
-        token_sha256=token_hash(key[1]), project_id=int(key[2]), parsed=parsed,
-        instance_id=parsed.instance_id or derived_instance_id(parsed.canonical_hash), packed=pack(upload.xml),
-        xml_sha256=hashlib.sha256(upload.xml).hexdigest(), device_id=_clean(asked.get("deviceID", [""])[0]),
-        user_agent=_clean(environ.get("HTTP_USER_AGENT", "")),
-    )
 
 
 def _clean(text: str) -> str | None:

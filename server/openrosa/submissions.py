@@ -16,6 +16,7 @@ from server.schemas.openrosa import SubmissionQuery
 from server.services.blobs import BlobStore
 from server.services.identity import Identity
 from server.services.intake import Sender, receive
+from server.services.schemes import in_clear
 from server.services.uploads import read_upload
 
 MAX_TEXT = 255
@@ -59,7 +60,9 @@ def submit_draft(project_id: int, form_id: str, token: str) -> Response:
 def _sender(who: Identity | None) -> Sender:
     # The device's own word: kept to tell doubles apart, never a right.
     device, agent = _clean(request.args.get("deviceID")), _clean(request.user_agent.string)
-    return Sender(who, "openrosa", device_id=device, user_agent=agent)
+    return Sender(
+        who, "openrosa", device_id=device, user_agent=agent, in_clear=in_clear(request.scheme, request.remote_addr)
+    )
 
 
 def _take(project_id: int, sender: Sender, draft: FormVersion | None, form_id: str | None) -> Response:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 from forms.submission import ParsedSubmission, expected_files
 from server import logs
 from server.queries.express import Grant, Statements
-from server.services import journal
+from server.services import dictionaries, documents, journal
 from server.services.blobs import StoredBlob
 from server.services.definitions import kept
 from server.services.devices_seen import EVERY
@@ -28,6 +28,7 @@ from server.services.intake import RECEIPT_SIGNS
 from server.services.turns import turn
 
 MOST_AT_ONCE = 64
+_MOST_FORMS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Parcel:
     xml_sha256: str
     device_id: str | None
     user_agent: str | None
+    in_clear: bool = False
     files: Sequence[tuple[str, str, StoredBlob]] = field(default_factory=tuple)
     stored: Stored | None = None
     done: bool = False
@@ -69,6 +71,7 @@ class Counter:
         self._waiting: deque[Parcel] = deque()
         self._turn = threading.Lock()
         self._connection: Any = None
+        self._dictionaries: dict[tuple[int, str, str], int] = {}
 
     def hand_in(self, parcel: Parcel) -> Stored | None:
         """Stores the report and returns once it is safe on disk; None: nothing was stored, go the long way."""
@@ -88,6 +91,21 @@ class Counter:
             )
             cursor.close()
         return grant is not None
+
+    def pack(self, project_id: int, parsed: ParsedSubmission, xml: bytes) -> bytes:
+        """The report as it is stored; done beside the queue, with the dictionary that the form had last."""
+        number = self._dictionaries.get((project_id, parsed.form_id, parsed.version or ""))
+        return documents.pack(xml, dictionaries.kept(number))
+
+    def _learn(self, cursor: Any, form: tuple[int, str], version: str, grant: Grant | None) -> None:
+        """Remembers the dictionary of a form for the reports that come next."""
+        if grant is None or grant.dictionary is None:
+            return
+        if dictionaries.kept(grant.dictionary) is None:
+            dictionaries.keep(grant.dictionary, self._statements.dictionary(cursor, grant.dictionary))
+        if len(self._dictionaries) >= _MOST_FORMS:
+            self._dictionaries.clear()
+        self._dictionaries[(*form, version)] = grant.dictionary
 
     def close(self) -> None:
         """Gives its connection back; the next report opens another one."""
@@ -127,6 +145,7 @@ class Counter:
         who, what = (parcel.token_sha256, parcel.project_id, form, parcel.version), (parcel.project_id, form, parcel.instance_id)
         if who not in grants:
             grants[who] = self._statements.grant(cursor, *who)
+            self._learn(cursor, what[:2], parcel.version, grants[who])
         grant, instant = grants[who], journal.now()
         # Once in a few minutes a device goes the long way, where it is noted that it called.
         if grant is None or grant.last_seen_at is None or instant - grant.last_seen_at >= EVERY:
@@ -173,10 +192,10 @@ def _row(parcel: Parcel, grant: Grant, fact_id: int, receipt: str) -> dict[str, 
         "fact_id": fact_id, "project_id": parcel.project_id, "xml_form_id": parcel.parsed.form_id,
         "form_version": parcel.version, "is_draft": False, "instance_id": parcel.instance_id,
         "root_instance_id": parcel.instance_id, "deprecated_id": None, "instance_name": parcel.parsed.instance_name,
-        "canonical_hash": parcel.parsed.canonical_hash, "xml": parcel.packed, "xml_sha256": parcel.xml_sha256,
+        "canonical_hash": parcel.parsed.canonical_hash, "xml": parcel.packed,
         "encrypted": False, "disposition": "stored", "reason": None, "receipt": receipt, "channel": "openrosa",
         "submitter_id": grant.actor_id, "post_id": grant.post_id, "device_id": parcel.device_id,
-        "user_agent": parcel.user_agent,
+        "user_agent": parcel.user_agent, "sent_in_clear": parcel.in_clear,
     }
 
 

@@ -21,7 +21,7 @@ from server.models import Attachment, FormVersion, Submission
 from server.problems import Problem
 from server.queries import submissions as queries
 from server.queries.mission import server_id
-from server.services import blobs, journal, quarantine
+from server.services import blobs, dictionaries, journal, quarantine
 from server.services.definitions import definition_by_version_id
 from server.services.documents import pack, xml_of
 from server.services.holding import reason_to_hold
@@ -48,7 +48,8 @@ _ATTEMPTS = 8
 class Sender:
     """Who sends and how. post_id: the post a radio or paper report is entered for; else the identity's own post counts.
 
-    channel: openrosa | rest | radio | paper | field | import. identity None: the holder of a draft's test token.
+    channel: openrosa | rest | radio | paper | field | import. identity None: the holder of a draft's test token. in_clear: the
+    request could be read by others on its way (services.schemes.in_clear).
     """
 
     identity: Identity | None
@@ -56,6 +57,7 @@ class Sender:
     post_id: int | None = None
     device_id: str | None = None
     user_agent: str | None = None
+    in_clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,8 @@ def _store(session: Session, arrival: _Arrival, verdict: _Verdict, known: bool) 
     origin = server_id(session)
     xml_sha256 = hashlib.sha256(arrival.upload.xml).hexdigest()
     # Before the first write: a file is made durable and a report packed without holding SQLite's only writer.
-    files, packed = [file.writer.commit() for file in arrival.upload.files], pack(arrival.upload.xml)
+    files = [file.writer.commit() for file in arrival.upload.files]
+    packed = pack(arrival.upload.xml, dictionaries.of_version(session, verdict.version_id))
     actor_id, actor_name = (identity.actor_id, identity.name) if identity else (None, None)
     with turn(session.get_bind()):
         fact_id = journal.append_quickly(
@@ -275,10 +278,11 @@ def _store(session: Session, arrival: _Arrival, verdict: _Verdict, known: bool) 
             "fact_id": fact_id, "project_id": arrival.project_id, "xml_form_id": arrival.form_id, "form_version": arrival.version,
             "is_draft": arrival.is_draft, "instance_id": arrival.instance_id, "root_instance_id": verdict.root,
             "deprecated_id": parsed.deprecated_id, "instance_name": parsed.instance_name,
-            "canonical_hash": parsed.canonical_hash, "xml": packed, "xml_sha256": xml_sha256,
+            "canonical_hash": parsed.canonical_hash, "xml": packed,
             "encrypted": parsed.encrypted, "disposition": "stored" if receipt.stored else "quarantined",
             "reason": verdict.reason, "receipt": receipt.number, "channel": sender.channel, "submitter_id": actor_id,
             "post_id": arrival.post_id, "device_id": sender.device_id, "user_agent": sender.user_agent,
+            "sent_in_clear": sender.in_clear and not parsed.encrypted,
         })
         if files:
             _add_files(session, arrival, fact_id, origin, verdict.version_id)

@@ -170,9 +170,9 @@ def _store_again(session: Session, row: Submission, replaces: Submission | None)
         fact_id=fact.id, project_id=row.project_id, xml_form_id=row.xml_form_id, form_version=row.form_version,
         is_draft=row.is_draft, instance_id=instance_id, root_instance_id=replaces.root_instance_id if replaces else instance_id,
         deprecated_id=replaces.instance_id if replaces else None, instance_name=row.instance_name,
-        canonical_hash=row.canonical_hash, xml=row.xml, xml_sha256=row.xml_sha256, encrypted=row.encrypted,
+        canonical_hash=row.canonical_hash, xml=row.xml, encrypted=row.encrypted,
         disposition="stored", reason=None, receipt=f"{row.receipt}-A", channel=row.channel, submitter_id=row.submitter_id,
-        post_id=row.post_id, device_id=row.device_id, user_agent=row.user_agent,
+        post_id=row.post_id, device_id=row.device_id, user_agent=row.user_agent, sent_in_clear=row.sent_in_clear,
     )
     session.add(accepted)
     session.flush()

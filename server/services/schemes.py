@@ -1,6 +1,8 @@
-"""Which ways of logging in a request could use: what a 401 offers (RFC 7235), and where passwords may travel."""
+"""How a request travels: which ways of logging in it could use (RFC 7235), and whether others could read it on its way."""
 
 from __future__ import annotations
+
+import ipaddress
 
 from werkzeug.wrappers import Request
 
@@ -22,3 +24,15 @@ def challenges(request: Request, settings: Settings, *, stale: bool = False) -> 
     if request.is_secure:
         offered.append(_BASIC)
     return [*offered, _BEARER]
+
+
+def in_clear(scheme: str, address: str | None) -> bool:
+    """Whether a request came over plain http from another machine. address None: over a socket of this one."""
+    if scheme == "https" or not address:
+        return False
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return True
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return not (mapped or found).is_loopback
