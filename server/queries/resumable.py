@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from server.models import ResumableUpload, Submission
@@ -35,6 +35,18 @@ def report_of_sender(session: Session, project_id: int, xml_form_id: str, instan
             Submission.submitter_id == actor_id, Submission.is_draft.is_(False),
         ).order_by(Submission.fact_id.desc())
     ).first()
+
+
+def hold_report(session: Session, submission_fact_id: int) -> None:
+    """Makes others who begin or finish a file of that report wait until this transaction ends.
+
+    What is read afterwards is what the others have committed.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(Submission.fact_id).where(Submission.fact_id == submission_fact_id).with_for_update())
+    else:
+        # A write takes SQLite's one write lock, and nothing that was read before it is used after it.
+        session.execute(delete(ResumableUpload).where(ResumableUpload.id == ""))
 
 
 def expired(session: Session, at: dt.datetime) -> Sequence[ResumableUpload]:

@@ -54,6 +54,8 @@ def begin(session: Session, settings: Settings, who: Identity, project_id: int, 
     report = queries.report_of_sender(session, project_id, wanted.form_id, wanted.instance_id, who.actor_id)
     if report is None or not report.xml:
         raise Problem("upload_without_report", instance_id=wanted.instance_id)
+    # A sender whose first answer was lost asks again, perhaps while the first request is still at work: both find one upload.
+    queries.hold_report(session, report.fact_id)
     name = safe_name(wanted.name)
     if wanted.sha256 is not None:
         begun = queries.same(session, report.fact_id, name, wanted.length, wanted.sha256)
@@ -70,11 +72,6 @@ def begin(session: Session, settings: Settings, who: Identity, project_id: int, 
         pieces.create(BlobStore(settings).pieces_path(row.id))
     session.add(row)
     session.commit()
-    if row.blob_sha256 is None and wanted.sha256 is not None and _is_attached(session, row, wanted.sha256):
-        # The same file, begun a moment earlier by a request whose answer was lost, became whole meanwhile.
-        row.blob_sha256 = wanted.sha256
-        session.commit()
-        BlobStore(settings).pieces_path(row.id).unlink(missing_ok=True)
     return row
 
 
@@ -138,21 +135,7 @@ def finish(session: Session, settings: Settings, who: Identity, row: ResumableUp
         if not _is_attached(session, row, stored.sha256):
             intake.add_stored_file(session, row.submission_fact_id, row.name, row.content_type, stored, who)
         row.blob_sha256 = stored.sha256
-        twins = _forget_twins(session, row)
         session.commit()
-    for upload_id in twins:
-        store.pieces_path(upload_id).unlink(missing_ok=True)
-
-
-def _forget_twins(session: Session, row: ResumableUpload) -> list[str]:
-    """A sender whose first answer was lost may have begun the same file twice at the same moment; ids of the other ones."""
-    twins = [
-        each for each in queries.of_report(session, row.submission_fact_id)
-        if each.id != row.id and each.blob_sha256 is None and (each.name, each.sha256) == (row.name, row.sha256)
-    ]
-    for each in twins:
-        session.delete(each)
-    return [each.id for each in twins]
 
 
 def _keep(session: Session, settings: Settings, store: BlobStore, row: ResumableUpload) -> StoredBlob:

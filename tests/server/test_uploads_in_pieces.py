@@ -406,20 +406,3 @@ def test_a_purge_takes_what_is_under_way_with_it(sender: Sender, session: Sessio
 
     assert list(store.pieces_path("x").parent.iterdir()) == []
     assert sender.begin().status_code == 404
-
-
-def test_of_a_file_begun_twice_at_the_same_moment_nothing_is_left(
-    sender: Sender, session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = {"sha256": hashlib.sha256(FILM).hexdigest()}
-    first = place(sender.begin(**told))
-    with monkeypatch.context() as patched:
-        patched.setattr("server.queries.resumable.same", lambda *_: None)
-        second = place(sender.begin(**told))
-    sender.piece(first, 0, FILM[:10])
-
-    sender.piece(second, 0, FILM)
-
-    assert session.scalars(select(ResumableUpload.id)).all() == [second.rpartition("/")[2]]
-    assert sender.call("HEAD", first).status_code == 404
-    assert len(files(session)) == 1
