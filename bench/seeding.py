@@ -19,7 +19,7 @@ from server.models import Actor, Fact, Submission, SubmissionSummary
 from server.models.columns import table_of
 from server.queries import submissions as queries
 from server.queries.mission import server_id
-from server.services import export_parts, folding, forms, journal, sealing
+from server.services import dictionaries, export_parts, folding, forms, journal, sealing
 from server.services.documents import pack
 
 FORM = Path(__file__).with_name("assessment.xml")
@@ -38,6 +38,7 @@ def publish(session: Session, settings: Settings) -> None:
     """Publishes the form of the benchmark: 33 questions, a repeat, two photos."""
     forms.publish(session, settings, 1, FORM.read_bytes(), FORM.name, validate=False)
     session.commit()
+    dictionaries.make_missing(session)
 
 
 def seed(session: Session, count: int) -> None:
@@ -76,6 +77,7 @@ def _copy(session: Session, model: int, numbers: range) -> None:
     )
     next_id = (session.scalar(select(func.max(_FACTS.c.id))) or 0) + 1
     rows: list[list[dict[str, Any]]] = [[], [], []]
+    dictionary = _dictionary(session)
     for key, number in enumerate(numbers, next_id):
         xml = report(number)
         instance_id = xml[xml.index(b"uuid:") : xml.index(b"</instanceID>")].decode()
@@ -85,8 +87,8 @@ def _copy(session: Session, model: int, numbers: range) -> None:
             "payload_sha256": sha256,
         })
         rows[1].append({
-            **submission, "fact_id": key, "instance_id": instance_id, "root_instance_id": instance_id, "xml": pack(xml),
-            "xml_sha256": sha256, "canonical_hash": sha256, "receipt": receipt,
+            **submission, "fact_id": key, "instance_id": instance_id, "root_instance_id": instance_id,
+            "xml": pack(xml, dictionary), "canonical_hash": sha256, "receipt": receipt,
         })
         rows[2].append({
             **summary, "root_fact_id": key, "current_fact_id": key, "root_instance_id": instance_id,
@@ -101,18 +103,22 @@ def _copy(session: Session, model: int, numbers: range) -> None:
 def _store(session: Session, origin: str, number: int, sender: Actor) -> int:
     xml = report(number)
     parsed = parse_submission(xml)
-    sha256 = hashlib.sha256(xml).hexdigest()
+    sha256, dictionary = hashlib.sha256(xml).hexdigest(), _dictionary(session)
     fact_id = journal.append_quickly(
         session, kind="submission", payload_sha256=sha256, server_id=origin, actor_id=sender.id, actor_name=sender.display_name
     )
     queries.add_submission(session, {
         "fact_id": fact_id, "project_id": 1, "xml_form_id": parsed.form_id, "form_version": parsed.version or "",
         "is_draft": False, "instance_id": parsed.instance_id, "root_instance_id": parsed.instance_id, "deprecated_id": None,
-        "instance_name": None, "canonical_hash": parsed.canonical_hash, "xml": pack(xml), "xml_sha256": sha256,
+        "instance_name": None, "canonical_hash": parsed.canonical_hash, "xml": pack(xml, dictionary),
         "encrypted": False, "disposition": "stored", "reason": None, "receipt": f"B{number:07d}", "channel": "openrosa",
         "submitter_id": sender.id, "post_id": None, "device_id": f"bench-{number % 200:04d}", "user_agent": "bench",
     })
     return fact_id
+
+
+def _dictionary(session: Session) -> bytes | None:
+    return dictionaries.for_report(session, 1, FORM_ID, "1", False)
 
 
 def report(number: int) -> bytes:

@@ -24,7 +24,7 @@ from server.engines import engine_options, prepare_engine
 from server.memory import give_memory_back, spare_memory
 from server.problems import Problem
 from server.queries import merge_facts as queries
-from server.services import export_parts, folding, heartbeat, purging, resumable, sealing
+from server.services import dictionaries, export_parts, folding, heartbeat, purging, resumable, sealing
 from server.services.blobs import BlobStore
 from server.services.journal import now
 
@@ -35,6 +35,8 @@ LONGEST_YIELD = 0.25
 # SQLite hands its one writer to whoever asks at the right moment, and who waits asks ten times a second: a worker with a
 # long queue would keep it for minutes. So it stands back for a little longer than that after so many batches.
 BATCHES_IN_A_ROW, STAND_BACK = 8, 0.12
+# The first reports on a new form are packed without; a few seconds of them are not worth a look-up each round.
+DICTIONARIES = 5.0
 HOUR, DAY = 3_600.0, 86_400.0
 
 
@@ -54,6 +56,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()),
         Duty(sealing.seal, 1.0),
         Duty(_texts, 1.0),
+        Duty(dictionaries.make_missing, DICTIONARIES),
         Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda session: resumable.expire(session, settings), HOUR),
         Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),

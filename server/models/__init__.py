@@ -14,6 +14,7 @@ from server.models.accounts import (
     PublicLink,
     User,
 )
+from server.models.dictionaries import XmlDictionary
 from server.models.duplicates import ReportFace, ReportPair
 from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
 from server.models.facts import Block, Event, Fact, PendingFact, Seal
@@ -87,4 +88,5 @@ __all__ = [
     "SubmissionSummary",
     "Unit",
     "User",
+    "XmlDictionary",
 ]

@@ -18,7 +18,8 @@ class Submission(Model):
 
     disposition: "stored" or "quarantined"; reason: why it is in quarantine (problem code such as "same_id_other_content",
     "unknown_form", "unknown_version", "form_closed", "unknown_deprecated", "stale_edit", "strictly_confidential").
-    xml is the exact bytes as services.documents packs them (their SHA-256 is in the envelope); canonical_hash ignores attribute order and the like.
+    xml: the exact bytes as services.documents packs them (their SHA-256 is in the envelope). canonical_hash ignores
+    attribute order and the like.
     root_instance_id: the first instanceID of the chain of edits; equals instance_id for an original.
     channel: openrosa | rest | radio | paper | field | import. A draft's test submissions carry is_draft.
     sent_in_clear: it came over plain http from another machine and was not encrypted, so others could read it on the way.

@@ -121,7 +121,8 @@ class ExpressWay:
             return None
         return Parcel(
             token_sha256=token_hash(key[1]), project_id=int(key[2]), parsed=parsed,
-            instance_id=parsed.instance_id or derived_instance_id(parsed.canonical_hash), packed=self._counter.pack(int(key[2]), parsed, upload.xml),
+            instance_id=parsed.instance_id or derived_instance_id(parsed.canonical_hash),
+            packed=self._counter.pack(int(key[2]), parsed, upload.xml),
             xml_sha256=hashlib.sha256(upload.xml).hexdigest(), device_id=_clean(asked.get("deviceID", [""])[0]),
             user_agent=_clean(environ.get("HTTP_USER_AGENT", "")),
             in_clear=in_clear(environ["wsgi.url_scheme"], environ.get("REMOTE_ADDR")),

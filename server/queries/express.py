@@ -29,6 +29,7 @@ from server.models import (
     Post,
     Project,
     Submission,
+    XmlDictionary,
 )
 from server.models.columns import table_of
 
@@ -47,6 +48,7 @@ _GRANT = (
         Actor.id, Actor.display_name, AppUser.post_id, AppUser.last_seen_at, FormVersion.id, FormVersion.sha256,
         select(MissionSetting.value).where(MissionSetting.key == "server_id").scalar_subquery(), AppUser.route_class,
         select(Post.route_class).where(Post.id == AppUser.post_id).scalar_subquery(),
+        select(XmlDictionary.number).where(XmlDictionary.form_version_id == FormVersion.id).scalar_subquery(),
     )
     .select_from(AppUser)
     .join(Actor, Actor.id == AppUser.actor_id)
@@ -60,6 +62,7 @@ _GRANT = (
         Form.state != "closed", FormVersion.published_at.is_not(None), or_(_DUTY, _ASSIGNED),
     )
 )
+_DICTIONARY = select(XmlDictionary.data).where(XmlDictionary.number == bindparam("number")).limit(literal_column("1"))
 _SAME_FORM = (
     Submission.project_id == bindparam("project_id"), Submission.xml_form_id == bindparam("xml_form_id"),
     Submission.is_draft == literal_column("false"),
@@ -78,7 +81,7 @@ _TRACES = union_all(
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who sends and on what: columns of the sender, the form version and its hash, this server's id, kinds of link."""
+    """Who sends and on what: the sender, form version, its hash and dictionary, this server's id, kinds of link."""
 
     actor_id: int
     actor_name: str
@@ -89,6 +92,7 @@ class Grant:
     server_id: str
     route_class: str | None
     post_route_class: str | None
+    dictionary: int | None
 
 
 class Statement:
@@ -114,6 +118,7 @@ class Statements:
         self.is_sqlite = dialect.name == "sqlite"
         self._read: dict[int, Callable[[Any], Any] | None] = {}
         self._grant, self._traces = Statement(_GRANT, dialect), Statement(_TRACES, dialect)
+        self._dictionary = Statement(_DICTIONARY, dialect)
         facts, returning = insert(table_of(Fact)), []
         if not self.is_sqlite:
             returning = [table_of(Fact).c.id]
@@ -143,7 +148,11 @@ class Statements:
             return None
         seen = self._time_out(row[3]) if self._time_out else row[3]
         server_id = self._json_out(row[6]) if self._json_out else row[6]
-        return Grant(row[0], row[1], row[2], seen, row[4], row[5], str(server_id), row[7], row[8])
+        return Grant(row[0], row[1], row[2], seen, row[4], row[5], str(server_id), row[7], row[8], row[9])
+
+    def dictionary(self, cursor: Any, number: int) -> bytes:
+        """The dictionary of that number, which is stored."""
+        return bytes(self._dictionary.run(cursor, {"number": number}).fetchone()[0])
 
     def is_known(self, cursor: Any, project_id: int, xml_form_id: str, instance_id: str) -> bool:
         """Whether anything is stored, quarantined or waiting under this instanceID."""

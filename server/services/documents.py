@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from functools import lru_cache
 
 from sqlalchemy.orm import Session, object_session
@@ -12,25 +11,26 @@ from forms.submission import ParsedSubmission, parse_submission
 from server.models import Submission
 from server.queries import decrypted
 from server.queries import submissions as queries
+from server.services import dictionaries
 from server.services.definitions import definition_by_version_id
 
 # Packed bytes of a report whose parsed form is kept for a moment, and how many are.
 _SMALL, _KEPT = 8_192, 64
 
 
-def pack(xml: bytes) -> bytes:
-    """The bytes as stored; `unpack` gives back exactly what came."""
-    return zlib.compress(xml, 6)
+def pack(xml: bytes, dictionary: bytes | None = None) -> bytes:
+    """The bytes as stored; `unpack` gives back exactly what came. dictionary: a stored one (services.dictionaries)."""
+    return dictionaries.pack(xml, dictionary)
 
 
-def unpack(packed: bytes) -> bytes:
-    """The bytes as they came; empty when the payload was purged."""
-    return zlib.decompress(packed) if packed else b""
+def unpack(packed: bytes, session: Session | None) -> bytes:
+    """The bytes as they came; empty when the payload was purged. session: where their dictionary is stored."""
+    return dictionaries.unpack(packed, dictionaries.needed_by(packed, session)) if packed else b""
 
 
 def xml_of(row: Submission) -> bytes:
     """The XML of a stored or quarantined report, byte for byte as it arrived; empty when it was purged."""
-    return unpack(row.xml)
+    return unpack(row.xml, object_session(row))
 
 
 def parsed(row: Submission) -> ParsedSubmission | None:
@@ -40,13 +40,13 @@ def parsed(row: Submission) -> ParsedSubmission | None:
         return parse_submission(xml) if xml else None
     if len(row.xml) > _SMALL:
         return parse_submission(xml_of(row))
-    return _parsed(row.xml) if row.xml else None
+    return _parsed(row.xml, dictionaries.needed_by(row.xml, object_session(row))) if row.xml else None
 
 
 @lru_cache(maxsize=_KEPT)
-def _parsed(packed: bytes) -> ParsedSubmission:
+def _parsed(packed: bytes, dictionary: bytes | None) -> ParsedSubmission:
     # Folding asks for the same few reports several times within a moment; nobody changes what is given out.
-    return parse_submission(unpack(packed))
+    return parse_submission(dictionaries.unpack(packed, dictionary))
 
 
 def parsed_as_sent(row: Submission) -> ParsedSubmission | None:
@@ -59,7 +59,7 @@ def clear_xml(row: Submission) -> bytes:
     """What an encrypted report says, as long as it is unlocked; else empty. The row must belong to a session."""
     session = object_session(row)
     found = decrypted.decryption_of(session, row.fact_id) if session is not None else None
-    return unpack(found.xml) if found is not None else b""
+    return unpack(found.xml, session) if found is not None else b""
 
 
 def definition_for(session: Session, row: Submission) -> FormDefinition | None:

@@ -57,4 +57,4 @@ def read_answers(session: Session, root: Table, fact_ids: Sequence[int]) -> Iter
     found, reader = list_rows.packed_xml(session, fact_ids), Rereader()
     for fact_id in fact_ids:
         packed = found.get(fact_id)
-        yield root.read(reader.element(documents.unpack(packed))) if packed else None
+        yield root.read(reader.element(documents.unpack(packed, session))) if packed else None

@@ -73,7 +73,7 @@ def read_many(
         files.setdefault(file.submission_fact_id, []).append(ClearFile(file.name, file.blob_sha256))
     for fact_id, each in clear.items():
         status = "signatureBad" if each.signature == "bad" else None
-        found[fact_id] = Sealed(unpack(each.xml), status, tuple(files.get(fact_id, ())))
+        found[fact_id] = Sealed(unpack(each.xml, session), status, tuple(files.get(fact_id, ())))
     for fact_id in fact_ids:
         if fact_id not in found:
             found[fact_id] = _locked(session, store, fact_id, keys)

@@ -105,6 +105,6 @@ def _changed_payloads(session: Session, block: int, facts: list[Fact]) -> Iterat
         if event is not None:
             found = payload_hash({"type": event.type, "subject": event.subject, "payload": event.payload})
         elif submission is not None and submission.xml:
-            found = hashlib.sha256(unpack(submission.xml)).hexdigest()
+            found = hashlib.sha256(unpack(submission.xml, session)).hexdigest()
         if found != fact.payload_sha256:
             yield Broken(block, fact.uuid, "the payload was changed")

@@ -63,7 +63,7 @@ def fill(place: Place) -> str:
         )
         session.add(Submission(
             fact_id=fact.id, project_id=1, xml_form_id="cimic_patrol", instance_id="uuid:1", root_instance_id="uuid:1",
-            canonical_hash="0" * 64, xml=b"\x00\xff<xml/>", xml_sha256="0" * 64, disposition="stored", receipt="7K3-M2P",
+            canonical_hash="0" * 64, xml=b"\x00\xff<xml/>", disposition="stored", receipt="7K3-M2P",
         ))
         record_event(
             session, type="COMMENT", subject="uuid:1", payload={"body": "é\u2028\"", "n": [1, 2.5, None]}, server_id="s",

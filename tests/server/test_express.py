@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from forms.submission import parse_submission
 from server.engines import engine_options, prepare_engine
 from server.models import AppUser, Fact, PendingFact, Submission
+from server.services import dictionaries
 from server.services.authentication import token_hash
 from server.services.documents import pack, xml_of
 from server.services.express import Counter, Parcel
@@ -112,3 +113,19 @@ def test_a_batch_that_fails_stores_nothing_and_the_next_one_is_stored(desk: Desk
     stored = desk.counter.hand_in(desk.parcel(report(new_id())))
 
     assert (failed, stored is not None, len(desk.stored())) == (None, True, 1)
+
+
+def test_a_report_is_packed_with_the_dictionary_that_its_form_has(desk: Desk) -> None:
+    with Session(desk.engine) as session:
+        dictionaries.make_missing(session)
+    first, second = report(new_id(), settlement_new="Bria"), report(new_id(), settlement_new="Bangui")
+
+    for xml in (first, second):
+        parcel = desk.parcel(xml)
+        parcel.packed = desk.counter.pack(1, parcel.parsed, xml)
+        desk.counter.hand_in(parcel)
+
+    with Session(desk.engine) as session:
+        rows = session.scalars(select(Submission).order_by(Submission.fact_id)).all()
+        assert [dictionaries.needed_by(row.xml, session) is not None for row in rows] == [False, True]
+        assert [xml_of(row) for row in rows] == [first, second]

@@ -80,7 +80,7 @@ def test_a_purged_payload_is_no_fault(session: Session, cast: Cast) -> None:
     fact = journal.append(session, kind="submission", payload_sha256="a" * 64, server_id="s", actor_id=None, actor_name=None)
     session.add(Submission(
         fact_id=fact.id, project_id=1, xml_form_id="f", instance_id="uuid:1", root_instance_id="uuid:1", canonical_hash="",
-        xml=b"", xml_sha256="a" * 64, disposition="stored", receipt="AAA-AAA",
+        xml=b"", disposition="stored", receipt="AAA-AAA",
     ))
     session.commit()
     sealing.seal(session)
