@@ -20,7 +20,7 @@ from server.queries.inbox import COUNT_LIMIT, Cursor, ReportFilter
 from server.services.identity import Verb
 
 PAGE = 50
-MARKS = ("findings", "incomplete", "alarm", "clock", "edited", "deleted")
+MARKS = ("findings", "incomplete", "alarm", "clock", "edited", "clear", "deleted")
 blueprint = Blueprint("inbox", __name__)
 
 

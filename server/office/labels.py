@@ -41,6 +41,7 @@ def marks() -> Choices:
         ("alarm", _("Alarm")),
         ("clock", _("Clock doubtful")),
         ("edited", _("Edited")),
+        ("clear", _("Came unencrypted over the air")),
         ("deleted", _("Deleted")),
     ]
 

@@ -48,6 +48,7 @@ class Refused:
 
 def _index(tab: str, refused: Sequence[Refused] = (), status: int = 200) -> Response:
     session = _session()
+    areas = queries.areas(session) if tab not in {"sectors", "units"} else []
     page = render_template(
         "organisation.html",
         tab=tab if tab in TABS else "posts",
@@ -59,6 +60,8 @@ def _index(tab: str, refused: Sequence[Refused] = (), status: int = 200) -> Resp
         today=now().date(),
         state=mission.setup_state(session),
         sector_names={sector.id: sector.name for sector in queries.sectors(session)},
+        areas=areas,
+        area_names={area.code: area.name for area in areas},
         unit_names={unit.code: unit.name for unit in queries.units(session)},
     )
     return make_response(page, status)
@@ -118,6 +121,7 @@ def put_post() -> Response:
         sector_id=form.get("sector", type=int),
         duty_phone=form.get("phone") or None,
         post_id=form.get("id", type=int),
+        area_code=form.get("area"),
     )
     return _done("posts")
 
@@ -152,7 +156,7 @@ def many(tab: str) -> Response:
     for number, line in enumerate(lines, 1):
         fields = [cell.strip() for cell in line.replace("\t", ";").split(";")]
         try:
-            takers[tab]([*fields, *[""] * 6][:6])
+            takers[tab]([*fields, *[""] * 7][:7])
             taken += 1
         except Problem as problem:
             _session().rollback()
@@ -185,7 +189,7 @@ def _unit_line(fields: list[str]) -> None:
 
 
 def _post_line(fields: list[str]) -> None:
-    code, name, kind, unit, sector, phone = fields[:6]
+    code, name, kind, unit, sector, phone, area = fields[:7]
     same = queries.post_by_code(_session(), code)
     mission.put_post(
         _session(),
@@ -197,4 +201,5 @@ def _post_line(fields: list[str]) -> None:
         sector_id=_sector_of(sector),
         duty_phone=phone or None,
         post_id=same.id if same else None,
+        area_code=area or None,
     )

@@ -14,10 +14,12 @@ from server.models import Area, Entity, Form, FormAttachment, Record, Sector, Un
 
 @dataclass(frozen=True)
 class Audience:
-    """What limits an actor's copy of a list. sector_id: of this sector or of none; owner_id: with an entity of this
-    actor's making; pairs: (property, value), one of which the record has, or None without such rules."""
+    """What limits an actor's copy of a list. sector_id: of this sector or of none; areas: (property, codes), one of which or
+    none at all the record has there; owner_id: with an entity of this actor's making; pairs: (property, value), one of which
+    the record has, or None without such rules."""
 
     sector_id: int | None = None
+    areas: tuple[str, tuple[str, ...]] | None = None
     owner_id: int | None = None
     pairs: tuple[tuple[str, str], ...] | None = None
 
@@ -26,6 +28,10 @@ def _visible(project_id: int, dataset: str, audience: Audience) -> ColumnElement
     found = [Record.project_id == project_id, Record.dataset == dataset, Record.deleted_at.is_(None)]
     if audience.sector_id is not None:
         found.append(or_(Record.sector_id == audience.sector_id, Record.sector_id.is_(None)))
+    if audience.areas is not None:
+        name, codes = audience.areas
+        area = Record.data[name].as_string()
+        found.append(or_(area.is_(None), area == "", area.in_(codes)))
     if audience.owner_id is not None:
         found.append(
             select(Entity.id).where(
@@ -102,6 +108,13 @@ def visible_records(session: Session, project_id: int, dataset: str, audience: A
             select(Record.id).where(_visible(project_id, dataset, audience), Record.id.in_(wanted[start : start + 10_000]))
         ))
     return found
+
+
+def area_and_below(session: Session, code: str) -> tuple[str, ...]:
+    """The p-code with those of all areas inside it, in order."""
+    inside = select(Area.code).where(Area.code == code).cte(recursive=True)
+    inside = inside.union(select(Area.code).join(inside, Area.parent_code == inside.c.code))
+    return tuple(sorted({code, *session.scalars(select(inside.c.code))}))
 
 
 def areas(session: Session, level: int) -> list[tuple[str, str, str, str]]:

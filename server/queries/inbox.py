@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Event, Fact, Form, FormVersion, Post, ReviewTask, Submission, SubmissionSummary
@@ -24,7 +24,7 @@ ALARMS = ("life", "mine")
 class ReportFilter:
     """What the inbox is narrowed to; empty means no limit. since/until are instants, until exclusive.
 
-    state: "new" (nobody has looked) or a review state. marks: any of findings, incomplete, alarm, clock, edited, deleted.
+    state: "new" (nobody has looked) or a review state. marks: any of findings, incomplete, alarm, clock, edited, clear, deleted.
     """
 
     form: str = ""
@@ -115,6 +115,7 @@ def _narrowed(statement: Select[Any], wanted: ReportFilter) -> Select[Any]:
         "alarm": row.alarm.is_not(None),
         "clock": row.clock_flagged.is_(True),
         "edited": row.edits > 0,
+        "clear": _came_in_clear(),
     }
     for mark in wanted.marks & marks.keys():
         statement = statement.where(marks[mark])
@@ -123,6 +124,15 @@ def _narrowed(statement: Select[Any], wanted: ReportFilter) -> Select[Any]:
         columns = (row.instance_name, row.place, row.unit, row.receipt, row.alarm_text, row.root_instance_id)
         statement = statement.where(or_(*(column.ilike(like, escape="/") for column in columns)))
     return statement
+
+
+def _came_in_clear() -> ColumnElement[bool]:
+    """Whether any version of the report could be read on its way."""
+    return exists().where(
+        Submission.project_id == SubmissionSummary.project_id, Submission.xml_form_id == SubmissionSummary.xml_form_id,
+        Submission.root_instance_id == SubmissionSummary.root_instance_id, Submission.is_draft == SubmissionSummary.is_draft,
+        Submission.disposition == literal_column("'stored'"), Submission.sent_in_clear.is_(True),
+    )
 
 
 def report(session: Session, scope: Scope, receipt: str) -> SubmissionSummary | None:

@@ -1,7 +1,8 @@
 """The lists that devices choose from: entity lists as CSV (name, label, __version, properties) and the mission's own lists.
 
 A device gets the records of its post's sector and those whose sector is unknown (else the patrol would report them
-anew); the mission setting device_lists = "mission" gives every device the whole list. A list may be limited further to
+anew). A post may have an area of its own: of a register that states areas its devices get what lies in it, or where nobody
+said. The mission setting device_lists = "mission" gives every device the whole list. A list may be limited further to
 the entities of one's own making, or by rules (services.access). Bytes depend on content alone.
 """
 
@@ -167,7 +168,20 @@ def gone(
 def _audience(session: Session, dataset: Dataset, identity: Identity | None) -> Audience:
     """What limits this actor's copy of the list."""
     limits = access.of(session, dataset, identity)
-    return Audience(sector_of(session, identity), limits.owner_id, limits.pairs)
+    areas = _areas_of(session, dataset, identity)
+    return Audience(None if areas else sector_of(session, identity), areas, limits.owner_id, limits.pairs)
+
+
+def _areas_of(session: Session, dataset: Dataset, identity: Identity | None) -> tuple[str, tuple[str, ...]] | None:
+    """The property of the list that names an area, and the codes in the post's own area; None where either is missing."""
+    if identity is None or identity.type != "field_key" or mission.setting(session, "device_lists", "sector") == "mission":
+        return None
+    post = posts(session, [identity.post_id]).get(identity.post_id) if identity.post_id is not None else None
+    register = _registers().get(dataset.register or "")
+    named = [name for name, each in register.properties.items() if each.type == "area"] if register else []
+    if post is None or post.area_code is None or not named:
+        return None
+    return named[0], queries.area_and_below(session, post.area_code)
 
 
 def sector_of(session: Session, identity: Identity | None) -> int | None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy.orm import Session
 
 from server.config import Settings
-from server.models import FormDuty, Post, Project, ReturnPlan, Sector, Unit
+from server.models import Area, FormDuty, Post, Project, ReturnPlan, Sector, Unit
 from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import mission as queries
@@ -192,9 +192,12 @@ def put_unit(
 
 def put_post(
     session: Session, actor: Identity | None, *, code: str, name: str, type: str, unit_code: str | None = None,
-    sector_id: int | None = None, duty_phone: str | None = None, post_id: int | None = None,
+    sector_id: int | None = None, duty_phone: str | None = None, post_id: int | None = None, area_code: str | None = None,
 ) -> Post:
-    """Adds a post, or changes the one with that id, and commits. Without a sector it takes its unit's."""
+    """Adds a post, or changes the one with that id, and commits. Without a sector it takes its unit's.
+
+    area_code: the area whose records its devices get; None leaves it as it is, empty takes it away.
+    """
     code, name, type = entries.code("Post code", code), entries.text("Post name", name), entries.code("Post type", type, 30)
     same = queries.post_by_code(session, code)
     if same is not None and same.id != post_id:
@@ -207,10 +210,18 @@ def put_post(
     post.code, post.name, post.type, post.unit_code = code, name, type, unit_code or None
     post.sector_id = sector_id if sector_id is not None else (unit.sector_id if unit else None)
     post.duty_phone = entries.optional("Duty phone", duty_phone, 60)
+    if area_code is not None:
+        post.area_code = _known_area(session, area_code.strip())
     session.add(post)
     audit(session, actor, "post.update" if post_id else "post.create", f"post/{code}", {"type": type, "unit": unit_code})
     save(session, code=code)
     return post
+
+
+def _known_area(session: Session, code: str) -> str | None:
+    if code and session.get(Area, code) is None:
+        raise Problem("invalid_input", reason=f"Area: there is no area {code}.", field="Area")
+    return code or None
 
 
 def close_post(session: Session, actor: Identity | None, post_id: int, closed: bool = True) -> Post:

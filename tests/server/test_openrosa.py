@@ -19,6 +19,7 @@ from server.models import (
     Entity,
     Form,
     FormAttachment,
+    Post,
     Record,
     Submission,
 )
@@ -290,6 +291,37 @@ def test_a_device_gets_its_sector_and_what_has_none(phone: Phone, session: Sessi
     data = fetch(phone, manifest(phone)["settlements.csv"]["downloadUrl"])
 
     assert [line.split(b",")[1] for line in data.splitlines()[1:]] == [b"nobody's", b"ours"]
+
+
+def test_a_post_with_an_area_gets_what_lies_in_it_and_what_nobody_placed(phone: Phone, session: Session, cast: Cast) -> None:
+    session.add_all([
+        Area(code="CF1", level=1, name="One"), Area(code="CF11", level=2, name="One one", parent_code="CF1"),
+        Area(code="CF2", level=1, name="Two"), Area(code="CF21", level=2, name="Two one", parent_code="CF2"),
+    ])
+    add_list(session, register="settlements")
+    add_record(session, 1, "inside", sector_id=cast.sector_ids[1], adm2_pcode="CF11")
+    add_record(session, 2, "the area itself", sector_id=cast.sector_ids[0], adm2_pcode="CF1")
+    add_record(session, 3, "elsewhere", sector_id=cast.sector_ids[0], adm2_pcode="CF21")
+    add_record(session, 4, "nobody said", sector_id=None)
+    session.get_one(Post, cast.post_ids[0]).area_code = "CF1"
+    session.commit()
+
+    data = fetch(phone, manifest(phone)["settlements.csv"]["downloadUrl"])
+
+    assert [line.split(b",")[1] for line in data.splitlines()[1:]] == [b"inside", b"nobody said", b"the area itself"]
+
+
+def test_a_list_without_areas_is_cut_to_the_sector_of_a_post_with_an_area(phone: Phone, session: Session, cast: Cast) -> None:
+    session.add(Area(code="CF1", level=1, name="One"))
+    add_list(session)
+    add_record(session, 71, "ours", sector_id=cast.sector_ids[0], adm2_pcode="CF2")
+    add_record(session, 72, "theirs", sector_id=cast.sector_ids[1], adm2_pcode="CF1")
+    session.get_one(Post, cast.post_ids[0]).area_code = "CF1"
+    session.commit()
+
+    data = fetch(phone, manifest(phone)["settlements.csv"]["downloadUrl"])
+
+    assert [line.split(b",")[1] for line in data.splitlines()[1:]] == [b"ours"]
 
 
 def test_the_mission_can_give_every_device_the_whole_list(phone: Phone, session: Session, cast: Cast) -> None:

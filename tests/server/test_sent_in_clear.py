@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -9,12 +12,12 @@ from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder
 
 from server.models import Submission
-from server.openrosa import express
-from server.services.blobs import BlobStore
+from server.openrosa.express import ExpressWay
+from server.services.express import Parcel
 from server.services.schemes import in_clear
-from server.services.uploads import read_upload
 from tests.cast import Cast
 from tests.devices import HEADERS, Phone, add_form, multipart, new_id, report
+from tests.server.office_reports import publish_patrol, send, visit
 
 
 @pytest.fixture
@@ -49,14 +52,27 @@ def test_a_stored_report_knows_how_it_came(phone: Phone, session: Session, base:
 
 @pytest.mark.parametrize("address, marked", [("192.0.2.7", True), ("127.0.0.1", False)])
 def test_the_express_way_notes_it_as_well(app: Flask, cast: Cast, address: str, marked: bool) -> None:
+    handed: list[Parcel] = []
+    counter: Any = SimpleNamespace(hand_in=handed.append, pack=lambda *_parts: b"")
+    way = ExpressWay(lambda _environ, _start: [b""], app.config["SETTINGS"], counter)
     body, kind = multipart(report(new_id()))
     environ = EnvironBuilder(
         f"/v1/key/{cast.device_tokens[0]}/projects/1/submission", method="POST", data=body, content_type=kind,
         headers=list(HEADERS.items()), environ_base={"REMOTE_ADDR": address},
     ).get_environ()
-    key = express._is_plain(environ)
-    with read_upload(environ["wsgi.input"], kind, BlobStore(app.config["SETTINGS"])) as upload:
-        parcel = express._parcel(key, environ, upload) if key else None
 
-    assert parcel is not None
-    assert parcel.in_clear is marked
+    way(environ, lambda *_said: None)
+
+    assert [parcel.in_clear for parcel in handed] == [marked]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_officers_see_it_and_can_look_for_it(app: Flask, session: Session, cast: Cast, marked: bool) -> None:
+    publish_patrol(session)
+    receipt = send(app, session, cast, visit())
+    session.get_one(Submission, receipt.fact_id).sent_in_clear = marked
+    session.commit()
+    browser = cast.page_client(app, "officer")
+
+    assert ("came unencrypted over the air" in browser.get(f"/reports/{receipt.number}").text) is marked
+    assert (receipt.number in browser.get("/reports?mark=clear").text) is marked
