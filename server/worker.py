@@ -26,6 +26,7 @@ from server.problems import Problem
 from server.queries import merge_facts as queries
 from server.services import dictionaries, export_parts, folding, heartbeat, purging, resumable, sealing
 from server.services.blobs import BlobStore
+from server.services.importing_work import Importer
 from server.services.journal import now
 
 # A stored report shows up within this time, for the price of one small query each time.
@@ -56,6 +57,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty(heartbeat.beat, heartbeat.EVERY.total_seconds()),
         Duty(sealing.seal, 1.0),
         Duty(_texts, 1.0),
+        Duty(Importer(settings).work, 0.6),
         Duty(dictionaries.make_missing, DICTIONARIES),
         Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda session: resumable.expire(session, settings), HOUR),

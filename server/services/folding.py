@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.models import Fact
 from server.queries import merge_facts as queries
-from server.services import merging, release_rows, summaries
+from server.services import import_facts, merging, release_rows, summaries
 from server.services.journal import now
 from server.services.turns import turn
 
 Folder = Callable[[Session, Collection[Fact]], None]
 # In this order: summaries name places by the records that merging made; releases read both.
-FOLDERS: list[Folder] = [merging.fold, summaries.fold, release_rows.fold]
+FOLDERS: list[Folder] = [merging.fold, import_facts.fold, summaries.fold, release_rows.fold]
 
 # SQLite has one writer, which a batch holds while it works: small batches, so that intake never waits long.
 BATCHES = {"sqlite": 25, "postgresql": 100}
