@@ -54,6 +54,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
         lazy_gettext("Picture"),
         (
             Item("registers.index", lazy_gettext("Registers"), "book", (Verb.RECORD_READ,), in_bar=True),
+            Item("imports.index", lazy_gettext("Partners' lists"), "upload", (Verb.RECORD_WRITE,)),
             Item("returns.board", lazy_gettext("Returns"), "calendar", (Verb.RETURN_READ,)),
             Item("releases.index", lazy_gettext("Releases"), "share", (Verb.RELEASE_PROPOSE, Verb.RELEASE_DECIDE)),
             Item("partner.index", lazy_gettext("Released data"), "share", (Verb.RELEASE_READ,), unless=(Verb.RELEASE_PROPOSE,)),
