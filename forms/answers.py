@@ -4,7 +4,7 @@ Shared by checking (`forms.validation`) and filling (`forms.filling`). A rule th
 list that is not known, is never held against the answer; the former is noted in `problems`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from forms.fields import Choice, Field, FormDefinition, Itemset
@@ -88,9 +88,12 @@ class AnswerTree:
         value = self.value(expression, node)
         return None if value is None else to_boolean(value)
 
-    def settle_relevance(self) -> bool:
-        """Mark every node relevant or not until nothing changes; says whether anything did."""
-        ruled = [(field, node) for field, node in self.pairs() if field.relevant is not None]
+    def settle_relevance(self, pairs: Iterable[tuple[Field, Node]] | None = None) -> bool:
+        """Mark every node relevant or not until nothing changes; says whether anything did.
+
+        pairs: what `pairs()` gives, from who has walked it already.
+        """
+        ruled = [(field, node) for field, node in pairs or self.pairs() if field.relevant is not None]
         changed_at_all = False
         for _pass in range(MAX_PASSES):
             changed = False

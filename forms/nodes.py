@@ -200,21 +200,22 @@ ROOT_PATH: Final = ""
 
 def tree_of(root: etree._Element) -> Node:
     """Nodes of a submission or template. Iterative, since what arrives may nest deeply."""
-    top = _node(root, None, ROOT_PATH)
+    top = _node(root, local_name(root), None, ROOT_PATH)
     pending: list[tuple[etree._Element, Node]] = [(root, top)]
     while pending:
         element, node = pending.pop()
         for child in element:
-            made = _node(child, node, f"{node.path}/{local_name(child)}")
+            name = local_name(child)
+            made = _node(child, name, node, f"{node.path}/{name}")
             node.children.append(made)
             if len(child):
                 pending.append((child, made))
     return top
 
 
-def _node(element: etree._Element, parent: Node | None, path: str) -> Node:
+def _node(element: etree._Element, name: str, parent: Node | None, path: str) -> Node:
     text = "" if len(element) else str(element.text or "")
-    node = Node(local_name(element), text, parent, path)
+    node = Node(name, text, parent, path)
     node.tag = str(element.tag)
     if element.attrib:
         node.attributes = {made.name: made for made in _attributes(element, node)}

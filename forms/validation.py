@@ -3,7 +3,7 @@
 Findings are shown with the report and never hold it back, so nothing here refuses anything.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -60,12 +60,15 @@ def validate(
     answers = AnswerTree(definition, tree, environment)
     unknown = list(islice(_unknown_nodes(answers), MAX_FINDINGS))
     answers.complete()
-    answers.settle_relevance()
-    return list(islice((*check(answers), *unknown), MAX_FINDINGS))
+    pairs = list(answers.pairs())
+    answers.settle_relevance(pairs)
+    return list(islice((*check(answers, pairs), *unknown), MAX_FINDINGS))
 
 
 def _beyond_checking(root: etree._Element) -> str | None:
     """What makes a submission so large or so deep that checking it would take memory and time as its sender pleases."""
+    if sum(1 for _element in islice(root.iter(), MAX_DEPTH + 1)) <= MAX_DEPTH:
+        return None  # so few cannot be too deep either
     count = depth = 0
     for event, _element in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
@@ -77,12 +80,14 @@ def _beyond_checking(root: etree._Element) -> str | None:
     return None
 
 
-def check(answers: AnswerTree) -> list[AnswerFinding]:
-    """Findings on a complete tree whose relevance has settled."""
+def check(answers: AnswerTree, pairs: Iterable[tuple[Field, Node]] | None = None) -> list[AnswerFinding]:
+    """Findings on a complete tree whose relevance has settled. pairs: what its `pairs()` gives, if it is at hand."""
     found: list[AnswerFinding] = []
-    for field, node in answers.pairs():
-        if not field.is_structure:
-            found += _check_answer(answers, field, node)
+    for field, node in pairs or answers.pairs():
+        # Most questions are no groups, and many that are empty may be.
+        if (field.required is None and not node.text) or field.is_structure:
+            continue
+        found += _check_answer(answers, field, node)
         if len(found) >= MAX_FINDINGS:
             break
     return [*found, *_problems(answers)]

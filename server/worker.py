@@ -106,8 +106,11 @@ class Worker:
                     self._do(session, duty)
             if not queries.any_waiting(session, now()):
                 return False
-            newest, started = queries.newest(session), time.monotonic()
+            newest = queries.newest(session)
             session.rollback()
+            if self.engine.dialect.name == "sqlite":
+                folding.prepare(session)
+            started = time.monotonic()
             folded, _failed = folding.fold_batch(session)
             if self.engine.dialect.name == "sqlite":
                 self._make_way(queries.newest(session) > newest, time.monotonic() - started)

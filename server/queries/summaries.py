@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Area, Attachment, Event, Fact, Post, Record, Submission, SubmissionSummary, Unit
+from server.models.columns import table_of
 
+_INSERT = insert(table_of(SubmissionSummary))
 EVENT_TYPES = ("REVIEW", "COMMENT", "DELETE", "RESTORE", "ACKNOWLEDGE", "DECRYPT", "LOCK")
 
 
@@ -48,6 +51,29 @@ def summaries_of_roots(session: Session, root_fact_ids: Collection[int]) -> dict
     """Existing summaries by the fact of the original."""
     rows = session.scalars(select(SubmissionSummary).where(SubmissionSummary.root_fact_id.in_(root_fact_ids)))
     return {row.root_fact_id: row for row in rows}
+
+
+def add_summaries(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes new summaries past the unit of work; each row has every column that has no default."""
+    if rows:
+        session.execute(_INSERT, rows)
+
+
+def new_originals(session: Session, fact_ids: Collection[int], most_bytes: int) -> Sequence[Any]:
+    """Packed XML, time of receipt and what names the form of those facts that are readable reports, no edits, not too large."""
+    query = (
+        select(
+            Submission.xml, Fact.received_at, Submission.project_id, Submission.xml_form_id, Submission.form_version,
+            Submission.is_draft,
+        )
+        .join(Fact, Fact.id == Submission.fact_id)
+        .where(
+            Submission.fact_id.in_(fact_ids), Submission.disposition == "stored", Submission.encrypted.is_(False),
+            Submission.root_instance_id == Submission.instance_id, Submission.xml != b"",
+            func.length(Submission.xml) <= most_bytes,
+        )
+    )
+    return session.execute(query).all()
 
 
 def stray_summaries(

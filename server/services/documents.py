@@ -15,7 +15,7 @@ from server.services import dictionaries
 from server.services.definitions import definition_by_version_id
 
 # Packed bytes of a report whose parsed form is kept for a moment, and how many are.
-_SMALL, _KEPT = 8_192, 64
+SMALL, _KEPT = 8_192, 128
 
 
 def pack(xml: bytes, dictionary: bytes | None = None) -> bytes:
@@ -38,9 +38,14 @@ def parsed(row: Submission) -> ParsedSubmission | None:
     if row.encrypted:
         xml = clear_xml(row) or xml_of(row)
         return parse_submission(xml) if xml else None
-    if len(row.xml) > _SMALL:
+    if len(row.xml) > SMALL:
         return parse_submission(xml_of(row))
-    return _parsed(row.xml, dictionaries.needed_by(row.xml, object_session(row))) if row.xml else None
+    return parsed_packed(object_session(row), row.xml) if row.xml else None
+
+
+def parsed_packed(session: Session | None, packed: bytes) -> ParsedSubmission:
+    """The same of a report that is not encrypted, from its packed XML; it is kept for a moment."""
+    return _parsed(packed, dictionaries.needed_by(packed, session))
 
 
 @lru_cache(maxsize=_KEPT)

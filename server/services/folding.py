@@ -24,7 +24,7 @@ Folder = Callable[[Session, Collection[Fact]], None]
 FOLDERS: list[Folder] = [merging.fold, import_facts.fold, summaries.fold, release_rows.fold]
 
 # SQLite has one writer, which a batch holds while it works: small batches, so that intake never waits long.
-BATCHES = {"sqlite": 25, "postgresql": 100}
+BATCHES = {"sqlite": 50, "postgresql": 100}
 # A reader who must see what was just stored folds at most so many facts itself; a longer queue is the worker's.
 CATCH_UP = 200
 _FIRST_RETRY, _LAST_RETRY = dt.timedelta(seconds=5), dt.timedelta(minutes=10)
@@ -70,6 +70,18 @@ def fold_facts(session: Session, fact_ids: Collection[int]) -> None:
         for fact_id in waiting:
             _note_failure(session, fact_id, error)
         raise
+
+
+def prepare(session: Session) -> None:
+    """Reads what the next batch will fold; writes nothing, takes no turn, and ends the transaction.
+
+    Reading is most of the work, and SQLite's only writer need not be held for it.
+    """
+    try:
+        summaries.prepare(session, queries.claim(session, BATCHES[session.get_bind().dialect.name], now()))
+    except Exception as error:  # folding meets the same fault, and notes it with the fact that has it
+        logs.warning("a batch could not be read ahead", reason=repr(error))
+    session.rollback()
 
 
 def fold_batch(session: Session, exclude: Collection[int] = ()) -> tuple[int, list[int]]:

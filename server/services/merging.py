@@ -171,7 +171,8 @@ def _report(
     state: _Decision,
     held_back: Collection[tuple[int, str]],
 ) -> Report:
-    submission = parsed(row)
+    # A form without entities says nothing of things, and most forms have none.
+    submission = parsed(row) if definition is not None and definition.entity_blocks else None
     if submission is None or definition is None:
         return Report(context.key, context.version, (), context.fact_id)
     asked = [

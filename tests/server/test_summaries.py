@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from server.models import Fact, Submission, SubmissionSummary
 from server.queries.mission import put_setting
-from server.services import summaries
+from server.services import folding, summaries
 from tests.cast import Cast
 from tests.devices import Phone, add_form, days_ago, new_id, report
 
@@ -129,3 +129,31 @@ def test_an_encrypted_report_is_summed_up_without_its_answers(phone: Phone, sess
     summaries.fold(session, session.scalars(select(Fact)).all())
 
     assert session.query(SubmissionSummary).one().findings_count == 0
+
+
+def test_a_report_that_was_read_ahead_is_summed_up_the_same(phone: Phone, session: Session) -> None:
+    answers = {"settlement_new": "", "gps": "6.5 17.5 400 5", "urgent": "yes", "urgent_text": "Water"}
+    plain = summary_of(phone, session, **answers)
+
+    phone.send(report(new_id(), **answers))
+    folding.prepare(session)
+    folding.fold_batch(session)
+
+    ahead = session.scalars(select(SubmissionSummary).where(SubmissionSummary.root_fact_id != plain.root_fact_id)).one()
+    said = ("lat", "lon", "alarm", "alarm_text", "findings", "findings_count", "files_expected", "place", "unit")
+    assert ahead.findings_count > 0
+    assert [getattr(ahead, name) for name in said] == [getattr(plain, name) for name in said]
+
+
+def test_a_report_that_cannot_be_read_ahead_does_not_stop_the_worker(
+    phone: Phone, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise ValueError("no reading today")
+
+    phone.send(report(new_id(), settlement_new="Bria"))
+    with monkeypatch.context() as patched:
+        patched.setattr(summaries, "read", broken)
+        folding.prepare(session)
+
+    assert folding.fold_batch(session) == (1, [])
