@@ -18,7 +18,7 @@ from server.services.schemes import challenges
 _VIEWS = (
     "sessions", "users", "projects", "keys", "app_users", "assignments", "forms", "drafts", "submissions",
     "submission_files", "odata_submissions", "datasets", "actor_properties", "entities", "odata_entities", "exports",
-    "audits", "api_document", "public_links",
+    "audits", "api_document", "public_links", "preferences",
 )
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ANY_PATH = "central_version_path"

@@ -27,7 +27,7 @@ from server.schemas.actors import (
 )
 from server.schemas.base import SuccessAnswer
 from server.schemas.described import described
-from server.services import accounts, people
+from server.services import accounts, people, preferences
 from server.services.identity import Verb
 from server.services.odata_options import flag
 
@@ -41,10 +41,11 @@ def _row(account: people.Account) -> dict[str, Any]:
 @allow(Verb.OWN_ACCOUNT)
 @described(UserWithVerbs, extended=True)
 def show_own_account() -> Response:
-    """The account that asks; with its verbs when asked for extended metadata."""
+    """The account that asks; with its verbs and what its client wants remembered when asked for extended metadata."""
     who = identity()
     row = _row(people.account(db.session(), who.actor_id))
-    return as_json({**row, "verbs": people.verbs(who)} if extended() else row)
+    more = {"verbs": people.verbs(who), "preferences": preferences.of(db.session(), who)} if extended() else {}
+    return as_json({**row, **more})
 
 
 @routes.get("/users")

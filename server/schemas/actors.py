@@ -146,10 +146,24 @@ class PublicLinkExtended(PublicLinkAnswer):
     createdBy = fields.Nested(ActorAnswer, attribute="created_by", allow_none=True)
 
 
+class PreferencesAnswer(Answer):
+    """What the person's client wants remembered: by name for the site, by the project's number and name for projects."""
+
+    site = fields.Dict(keys=fields.String())
+    projects = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String()))
+
+
+class PreferenceRequest(Request):
+    """A value to remember, any JSON."""
+
+    propertyValue = fields.Raw(required=True, allow_none=True)
+
+
 class UserWithVerbs(UserAnswer):
-    """The own account with what it may do, in ODK Central's words."""
+    """The own account with what it may do, in ODK Central's words, and what its client wants remembered."""
 
     verbs = fields.List(fields.String())
+    preferences = fields.Nested(PreferencesAnswer)
 
 
 class UserMade(UserAnswer):
