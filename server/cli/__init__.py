@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "key": "server.cli.keys:key",
     "device": "server.cli.device:device",
     "demo": "server.cli.demo:demo",
+    "import": "server.cli.importing:import_list",
     "export": "server.cli.exporting:export",
     "backup": "server.cli.backup:backup",
     "restore": "server.cli.backup:restore",

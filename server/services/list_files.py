@@ -145,7 +145,10 @@ def _delimiter(path: Path, encoding: str) -> str:
     sample = [line for line, _ in zip(_lines(path, encoding), range(20), strict=False)]
     best, found = ",", 0
     for mark in ",;\t|":
-        counts = [len(row) for row in csv.reader(sample, delimiter=mark) if row]
+        try:
+            counts = [len(row) for row in csv.reader(sample, delimiter=mark) if row]
+        except csv.Error:  # read by this mark a cell is too long: so it is not the mark
+            continue
         if counts and counts[0] > 1:
             even = sum(count == counts[0] for count in counts) * counts[0]
             if even > found:
@@ -155,10 +158,7 @@ def _delimiter(path: Path, encoding: str) -> str:
 
 def _csv(path: Path) -> ListFile:
     encoding = _encoding(path)
-    try:
-        delimiter = _delimiter(path, encoding)
-    except csv.Error as error:
-        raise unreadable(str(error)) from error
+    delimiter = _delimiter(path, encoding)
     names = {",": ",", ";": ";", "\t": "tab", "|": "|"}
     return _with_headings(_csv_rows(path, encoding, delimiter), encoding=encoding, delimiter=names[delimiter])
 
