@@ -97,8 +97,8 @@ def _print(batch: ImportBatch) -> None:
     if batch.offsets.get("swapped"):
         click.echo("  latitude and longitude look changed round: check again with --swap")
     for shift in batch.offsets.get("shifts", []):
-        where = shift["area"] or "the whole list"
-        click.echo(f"  shifted: {where}: {shift['agree']} of {shift['compared']} by {shift['distance_m']:.0f} m; --mend or --leave")
+        where, metres = shift["area"] or "the whole list", f"{shift['distance_m']:.0f} m"
+        click.echo(f"  shifted: {where}: {shift['agree']} of {shift['compared']} by {metres}; decide with --mend or --leave")
 
 
 @import_list.command("list")

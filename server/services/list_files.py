@@ -112,8 +112,14 @@ def _encoding(path: Path) -> str:
         start = file.read(4)
         if start.startswith((b"\xff\xfe", b"\xfe\xff")):
             return "utf-16"
-        if b"\x00" in start:
-            return "utf-16-le" if start[1:2] == b"\x00" else "utf-16-be"
+        file.seek(0)
+        sample = file.read(1_000)
+        if b"\x00" in sample:
+            # Text in UTF-16 without its mark has a NUL beside nearly each letter of a heading.
+            little, big = sample[1::2].count(0), sample[0::2].count(0)
+            if max(little, big) < 0.3 * len(sample) or min(little, big):
+                raise unreadable("it holds NUL characters; it is no text file")
+            return "utf-16-le" if little else "utf-16-be"
         file.seek(0)
         decoder = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict")
         try:
@@ -210,10 +216,16 @@ def _xlsx_rows(path: Path) -> Iterator[Numbered]:
     """The first sheet that holds anything. Formulas give what was last computed in the spreadsheet, and are never run."""
     import openpyxl  # 20 MB that only lists in this format need
 
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except Exception as error:  # openpyxl fails in as many ways as there are damaged files
-        raise unreadable("the file is no XLSX workbook") from error
+    # An open file, because openpyxl judges a path by its ending.
+    with path.open("rb") as file:
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        except Exception as error:  # openpyxl fails in as many ways as there are damaged files
+            raise unreadable("the file is no XLSX workbook") from error
+        yield from _book_rows(book)
+
+
+def _book_rows(book: Any) -> Iterator[Numbered]:
     try:
         for sheet in book.worksheets:
             # What a sheet says of its own size may be anything.
