@@ -47,9 +47,9 @@ def build(settings: Settings | None = None, **overrides: Any) -> Flask:
 
 def _register_doors(app: Flask) -> None:
     """Each door registers its routes and renders problems at its own addresses; office comes last and takes the rest."""
-    from server import central, office, openrosa, operations, partner
+    from server import central, office, openrosa, operations, partner, reconciliation
 
-    doors = (openrosa, central, partner, operations, office)
+    doors = (openrosa, central, partner, operations, reconciliation, office)
     for door in doors:
         door.register(app)
 

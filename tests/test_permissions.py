@@ -23,14 +23,16 @@ from server.services.authentication import SESSION_COOKIE, new_token, open_sessi
 from server.services.identity import ROLES
 from server.services.journal import now
 from tests.cast import Cast
-from tests.permissions import central, office, openrosa, operations, partner
+from tests.permissions import central, office, openrosa, operations, partner, reconciliation
 from tests.permissions.roles import ANYBODY, EVERYBODY_OF_THE_CAST, Who
 
 TABLES: dict[str, dict[str, Who]] = {
     "central": central.ROUTES, "office": office.ROUTES, "openrosa": openrosa.ROUTES, "operations": operations.ROUTES,
-    "partner": partner.ROUTES,
+    "partner": partner.ROUTES, "reconciliation": reconciliation.ROUTES,
 }
-SAMPLES = {"project_id": "1", "period": "2026-10", "actor_id": "1", "number": "1", "role": "formfill", "version": "1"}
+SAMPLES = {
+    "project_id": "1", "period": "2026-10", "actor_id": "1", "number": "1", "role": "formfill", "version": "1", "access": "-",
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Callers:
         headers = {"X-OpenRosa-Version": "1.0"}
         token = self.cast.device_tokens[0] if who == "device" else new_token()
         address, keyed = route.rule.rule, route.rule.rule.startswith("/v1/key/")
-        if who in self.cast.people and address.startswith("/v1"):
+        if who in self.cast.people and address.startswith(("/v1", "/reconcile/")):
             headers.update(self.cast.people[who].bearer)
             token = headers["Authorization"].removeprefix("Bearer ") if keyed else token
         elif who in self.cast.people:
@@ -182,7 +184,7 @@ def test_no_readable_route_crashes_or_opens_to_whom_it_is_closed(app: Flask, cal
 def test_every_changing_page_wants_the_csrf_token(app: Flask, callers: Callers) -> None:
     open_to_other_sites = [
         route.row for route in routes(app)
-        if route.method != "GET" and not route.rule.rule.startswith("/v1") and not _public(app, route)
+        if route.method != "GET" and not route.rule.rule.startswith(("/v1", "/reconcile/")) and not _public(app, route)
         and callers.let_in(route, "hq_officer", csrf=False)
     ]
 
@@ -198,7 +200,7 @@ def test_the_api_takes_no_cookie(app: Flask, callers: Callers) -> None:
     headers = {"Cookie": f"{SESSION_COOKIE}={token}", "X-CSRF-Token": csrf, "X-OpenRosa-Version": "1.0"}
     taken = []
     for route in routes(app):
-        if route.rule.rule.startswith("/v1/") and not _public(app, route):
+        if route.rule.rule.startswith(("/v1/", "/reconcile/")) and not _public(app, route):
             with app.test_request_context(route.address(new_token()), method=route.method, headers=headers):
                 if _passes(app, route.row):
                     taken.append(route.row)

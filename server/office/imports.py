@@ -18,7 +18,7 @@ from server.office.layout import back_to, language
 from server.office.refusals import words
 from server.problems import Problem
 from server.queries import importing as queries
-from server.services import importing, merging, registers
+from server.services import importing, merging, reconciliation, registers
 from server.services.identity import Identity, Verb
 from server.services.journal import now
 from sync.importing.columns import fields
@@ -53,11 +53,11 @@ def index() -> Response:
     return _index({})
 
 
-def _index(values: Mapping[str, str], problem: Problem | None = None) -> Response:
+def _index(values: Mapping[str, str], problem: Problem | None = None, **shown: Any) -> Response:
     session, who = _session(), identity()
     page = render_template(
         "imports/index.html", batches=importing.listed(session, who), values=values, state_words=state_words,
-        registers=_registers(), problem=words(problem) if problem else None, today=now().date(),
+        registers=_registers(), problem=words(problem) if problem else None, today=now().date(), **shown,
     )  # fmt: skip
     return make_response(page, problem.status if problem else 200)
 
@@ -84,6 +84,25 @@ def upload() -> Response:
         _session().rollback()
         return _index(form.to_dict(), problem)
     return back_to("imports.show", batch_id=batch.id)
+
+
+@blueprint.post("/imports/key")
+@allow(Verb.RECORD_JUDGE)
+def matching_key() -> Response:
+    """Shows addresses for OpenRefine, once."""
+    key, until = reconciliation.new_key(_session(), identity())
+    root = request.url_root.rstrip("/")
+    addresses = [(label, f"{root}/reconcile/{key}/{name}") for name, label in _registers()]
+    return _index({}, addresses=addresses, until=until)
+
+
+@blueprint.post("/imports/key/end")
+@allow(Verb.RECORD_JUDGE)
+def end_matching_keys() -> Response:
+    """Makes all such addresses of the account worthless."""
+    reconciliation.end_keys(_session(), identity())
+    flash(_("The addresses no longer work."), "ok")
+    return back_to("imports.index")
 
 
 @blueprint.get("/imports/<batch_id>")

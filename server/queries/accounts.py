@@ -71,6 +71,11 @@ def delete_sessions_of(session: Session, actor_id: int) -> None:
     session.execute(delete(LoginSession).where(LoginSession.actor_id == actor_id))
 
 
+def delete_sessions_of_kind(session: Session, actor_id: int, kind: str) -> None:
+    """Ends the actor's sessions of one kind."""
+    session.execute(delete(LoginSession).where(LoginSession.actor_id == actor_id, LoginSession.kind == kind))
+
+
 def failed_attempts(session: Session, email: str, address: str, since: dt.datetime) -> tuple[int, int, int]:
     """How many log-ins failed since then: of this address for this e-mail, for the e-mail, of the address."""
     count = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.at > since)

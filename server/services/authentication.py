@@ -38,6 +38,9 @@ SESSION_LIFE = dt.timedelta(hours=24)
 _MAX_CSRF_BODY = 1_000_000
 TOKEN = re.compile(r"[A-Za-z0-9!$]{64}")
 _KEY_PATH = re.compile(r"^/v1/key/([^/]+)(/|$)")
+# Keys of the reconciliation door stand in the address; "-" there means that a header says who asks.
+MATCHING_KEY = "match"
+_MATCHING_PATH = re.compile(r"^/reconcile/([^/]+)/")
 
 
 def new_token() -> str:
@@ -139,6 +142,9 @@ def identify(request: Request, settings: Settings) -> Identity | None:
     token = key.group(1) if key else request.args.get("st") if request.path.startswith("/v1/") else None
     if token:
         return _by_key(session, token)
+    matching = _MATCHING_PATH.match(request.path)
+    if matching and matching.group(1) != "-":
+        return _by_matching_key(session, matching.group(1))
     header = request.headers.get("Authorization", "")
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() == "bearer":
@@ -151,7 +157,15 @@ def identify(request: Request, settings: Settings) -> Identity | None:
         cookie = request.cookies.get(API_COOKIE) if request.is_secure else None
         return _by_cookie(session, cookie, "api") if cookie else None
     cookie = request.cookies.get(SESSION_COOKIE)
-    return _by_cookie(session, cookie, "page") if cookie else None
+    return _by_cookie(session, cookie, "page") if cookie and not matching else None
+
+
+def _by_matching_key(session: Session, token: str) -> Identity:
+    row = accounts.live_session(session, token_hash(token), MATCHING_KEY, now())
+    found = accounts.user_by_actor(session, row.actor_id) if row else None
+    if row is None or found is None:
+        raise Problem("not_authenticated")
+    return _identity(session, found, "key", row.csrf)
 
 
 def _by_key(session: Session, token: str) -> Identity:

@@ -164,6 +164,14 @@ def reading_of(session: Session, batch: ImportBatch, rules: Register) -> Reading
     """How this list's rows are read, with the mission's codes and areas as they are now."""
     codes = importing.known_texts(session, rules)
     merged = {name: {**codes.get(name, {}), **batch.codes.get(name, {})} for name in codes}
+    shifts = {area: (float(vector[0]), float(vector[1])) for area, vector in (batch.shifts or {}).items()}
+    columns = {name: int(column) for name, column in batch.mapping.items()}
+    swap = bool(batch.options.get("swap"))
+    return Reading(rules, columns, merged, known_areas(session), groups_above(session, rules), swap, shifts)
+
+
+def known_areas(session: Session) -> dict[str, str]:
+    """Area codes by folded code and folded name."""
     areas: dict[str, str] = {}
     twice: set[str] = set()
     for code, name, _level, _sector in queries.area_names(session):
@@ -172,12 +180,10 @@ def reading_of(session: Session, batch: ImportBatch, rules: Register) -> Reading
     # Two areas of one name cannot be told apart by it; a code always can.
     areas = {name: code for name, code in areas.items() if name not in twice}
     areas |= {fold(code): code for code, *_ in queries.area_names(session)}
-    shifts = {area: (float(vector[0]), float(vector[1])) for area, vector in (batch.shifts or {}).items()}
-    columns = {name: int(column) for name, column in batch.mapping.items()}
-    return Reading(rules, columns, merged, areas, _above(session, rules), bool(batch.options.get("swap")), shifts)
+    return areas
 
 
-def _above(session: Session, rules: Register) -> dict[str, tuple[str, Mapping[str, str]]]:
+def groups_above(session: Session, rules: Register) -> dict[str, tuple[str, Mapping[str, str]]]:
     """A group that follows from the type: the code list says which group each type is of."""
     matching = rules.matching
     if matching is None or not matching.group or not matching.type:

@@ -56,6 +56,8 @@ ROUTES: dict[str, Who] = {
     "POST /forms/stop-encrypting/<path:xml_form_id>": STAFF,
     "GET /imports": CELL,
     "POST /imports": CELL,
+    "POST /imports/key": CELL,
+    "POST /imports/key/end": CELL,
     "GET /imports/<batch_id>": CELL,
     "GET /imports/<batch_id>/points.geojson": CELL,
     "GET /imports/<batch_id>/progress": CELL,
