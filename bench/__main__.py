@@ -57,7 +57,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "devices": lambda: _rows(_devices, 20_000 if options.large else 800),
         "reading": lambda: _rows(reading.rows, 1_000_000 if options.large else 50_000),
-        "linking": lambda: linking.rows(40 if options.large else 4),
+        "linking": lambda: linking.rows(*((20, 100_000) if options.large else (6, 10_000)), plot=options.only == "linking"),
     }
     for name, part in parts.items():
         if options.only in {None, name}:

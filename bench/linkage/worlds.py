@@ -1,6 +1,6 @@
-"""Made-up countries: areas, villages, facilities and organisations with names in several languages.
+"""Made-up countries: areas, villages and the facilities in them, named in several languages.
 
-Everything comes from a seed. Must not know how names are folded or compared.
+Everything comes from a seed. Must not know how names are folded or compared, nor how lists get them wrong.
 """
 
 from __future__ import annotations
@@ -9,257 +9,14 @@ import math
 import random
 from dataclasses import dataclass, field
 
-# Syllables by sound of language; a word is two to four of them.
-SYLLABLES = {
-    "bantu": [
-        "ba",
-        "be",
-        "bo",
-        "bu",
-        "ka",
-        "ki",
-        "ko",
-        "ku",
-        "ma",
-        "mi",
-        "mo",
-        "mu",
-        "na",
-        "nga",
-        "ngo",
-        "ndo",
-        "lu",
-        "la",
-        "li",
-        "sa",
-        "si",
-        "ta",
-        "ti",
-        "to",
-        "wa",
-        "ya",
-        "za",
-        "ze",
-        "nya",
-        "mba",
-        "mbo",
-        "kwa",
-    ],
-    "sahel": [
-        "gou",
-        "dou",
-        "bou",
-        "tou",
-        "kou",
-        "mou",
-        "ssa",
-        "dja",
-        "dji",
-        "djo",
-        "gui",
-        "man",
-        "bin",
-        "sen",
-        "fou",
-        "wa",
-        "ou",
-        "ya",
-        "ka",
-        "ra",
-        "ri",
-        "ro",
-        "ndi",
-        "nda",
-        "mbé",
-        "ré",
-    ],
-    "arabic": [
-        "al",
-        "ab",
-        "ha",
-        "ra",
-        "sha",
-        "fa",
-        "wad",
-        "um",
-        "ba",
-        "ra",
-        "ja",
-        "bal",
-        "kha",
-        "dim",
-        "ma",
-        "da",
-        "mir",
-        "zal",
-        "ge",
-        "nei",
-        "na",
-        "tir",
-        "gad",
-        "ri",
-        "fi",
-        "ya",
-        "sal",
-        "bu",
-    ],
-    "nile": [
-        "a",
-        "wil",
-        "yei",
-        "ju",
-        "ba",
-        "ma",
-        "lual",
-        "pa",
-        "wer",
-        "tor",
-        "it",
-        "ri",
-        "ak",
-        "obo",
-        "ben",
-        "tiu",
-        "nyal",
-        "la",
-        "fon",
-        "po",
-        "chal",
-        "la",
-        "kuac",
-        "jok",
-        "lo",
-        "gor",
-        "dit",
-        "aweng",
-    ],
-    "horn": [
-        "bal",
-        "cad",
-        "dhe",
-        "er",
-        "xaa",
-        "fo",
-        "gal",
-        "kac",
-        "hod",
-        "bur",
-        "ce",
-        "el",
-        "waaq",
-        "war",
-        "sheekh",
-        "ja",
-        "ma",
-        "me",
-        "oo",
-        "da",
-        "baar",
-        "dheer",
-        "mo",
-        "qa",
-        "dho",
-    ],
-    "iberian": [
-        "que",
-        "li",
-        "ma",
-        "ne",
-        "nam",
-        "pu",
-        "la",
-        "mo",
-        "cu",
-        "ba",
-        "chi",
-        "mo",
-        "io",
-        "vi",
-        "la",
-        "lu",
-        "an",
-        "go",
-        "mbe",
-        "sao",
-        "ri",
-        "bei",
-        "ra",
-        "ca",
-        "xi",
-        "to",
-        "ven",
-        "tu",
-        "ra",
-    ],
-    "asian": [
-        "kha",
-        "n",
-        "a",
-        "bad",
-        "pur",
-        "gar",
-        "h",
-        "shah",
-        "i",
-        "man",
-        "dara",
-        "chi",
-        "nar",
-        "sur",
-        "kot",
-        "ab",
-        "ba",
-        "si",
-        "lam",
-        "zai",
-        "mir",
-        "wal",
-        "pa",
-        "ran",
-        "kun",
-        "du",
-    ],
-}
-LANGUAGES = {
-    "bantu": ("en", "fr", "sw", "pt"), "sahel": ("fr",), "arabic": ("en", "fr", "ar"), "nile": ("en", "ar"),
-    "horn": ("en", "so"), "iberian": ("pt",), "asian": ("en",),
-}  # fmt: skip
-# How each kind is written; the first is what the official list of a language uses.
-WORDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "hospital": {"en": ("Hospital", "District Hospital", "Hosp.", "General Hospital"), "fr": ("Hôpital", "Hôpital de District", "Hop", "HGR"),
-                 "sw": ("Hospitali", "Hospital"), "pt": ("Hospital Rural", "Hospital"), "ar": ("Mustashfa", "Hospital"), "so": ("Isbitaalka", "Hospital")},
-    "health_centre": {"en": ("Health Centre", "HC", "Health Center", "PHCC", "H/C", "Primary Health Care Centre"), "fr": ("Centre de Santé", "CS", "C.S.", "CSI", "Ctre de santé"),
-                      "sw": ("Kituo cha Afya", "Health Centre"), "pt": ("Centro de Saúde", "CS"), "ar": ("Markaz Sihi", "Health Centre", "PHCC"), "so": ("Xarunta Caafimaadka", "HC")},
-    "health_post": {"en": ("Health Post", "PHCU", "Dispensary", "P.H.C.U", "PHC Unit", "Primary Health Care Unit", "Health Unit", "Disp"), "fr": ("Poste de Santé", "PS", "Dispensaire", "Case de santé"),
-                    "sw": ("Zahanati", "Dispensary"), "pt": ("Posto de Saúde", "PS"), "ar": ("Wahda Sihiya", "Health Unit", "PHCU"), "so": ("Health Post", "PHU")},
-    "clinic": {"en": ("Clinic", "Private Clinic"), "fr": ("Clinique", "Cabinet médical"), "sw": ("Clinic",), "pt": ("Clínica",), "ar": ("Iyada", "Clinic"), "so": ("Clinic",)},
-    "primary": {"en": ("Primary School", "P/S", "Prim. School", "PS", "Basic School"), "fr": ("École Primaire", "EP", "Ecole", "Ecole prim."),
-                "sw": ("Shule ya Msingi", "Primary School"), "pt": ("Escola Primária", "EP"), "ar": ("Madrasa", "Basic School"), "so": ("Dugsiga Hoose", "Primary School")},
-    "secondary": {"en": ("Secondary School", "Sec. School", "SS", "High School"), "fr": ("Lycée", "CEG", "Collège", "École Secondaire"),
-                  "sw": ("Shule ya Sekondari", "Secondary School"), "pt": ("Escola Secundária",), "ar": ("Madrasa Thanawiya", "Secondary School"), "so": ("Dugsiga Sare", "Secondary School")},
-    "water": {"en": ("Borehole", "Hand pump", "Water point", "Well"), "fr": ("Forage", "Puits", "Point d'eau"), "sw": ("Kisima", "Borehole"), "pt": ("Poço", "Furo"), "ar": ("Donki", "Bir"), "so": ("Ceel", "Borehole")},
-}  # fmt: skip
-QUALIFIERS = {
-    "en": ("North", "South", "Boys", "Girls", "East", "New"),
-    "fr": ("Nord", "Sud", "Garçons", "Filles", "Haut", "Nouveau"),
-    "sw": ("Kusini",),
-    "pt": ("Norte", "Sul"),
-    "ar": ("Shamal", "Banat"),
-    "so": ("North", "South"),
-}
-SAINTS = {
-    "en": ("St. Mary", "St Joseph", "Hope", "Unity", "Good Shepherd"),
-    "fr": ("Sainte Anne", "Saint Joseph", "Espoir", "La Paix"),
-    "sw": ("Umoja", "Amani"),
-    "pt": ("Santa Maria", "Esperança"),
-    "ar": ("El Salam", "El Nur"),
-    "so": ("Nabad", "Hormuud"),
-}
+from bench.linkage.tongues import GROUPS, LANGUAGES, QUALIFIERS, SAINTS, SYLLABLES, WORDS
+
+Areas = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A real thing of the made-up country. `stem` is its own name without words for its kind."""
+    """A real thing of the made-up country. `stem` is its own name without words for its kind; `other` is another name of it."""
 
     id: str
     kind: str
@@ -268,26 +25,32 @@ class Thing:
     qualifier: str | None
     lat: float
     lon: float
-    areas: tuple[str, str, str]
+    areas: Areas
     phone: str | None
     code: str | None
 
 
 @dataclass
 class World:
-    """A country: its sound, its language of office, its things, and the middle of each district."""
+    """A country: its sound, its language of office, its things, its villages, and the middle of each district."""
 
     sound: str
     language: str
     register: str
+    syllables: tuple[str, ...]
     things: list[Thing] = field(default_factory=list)
     middles: dict[str, tuple[float, float]] = field(default_factory=dict)
 
+    def things_near(self, thing: Thing) -> list[tuple[float, float]]:
+        """The places of other things of its district (its own when there is none): where a patrol may have had its camp."""
+        found = [(t.lat, t.lon) for t in self.things if t.areas[1] == thing.areas[1] and t.id != thing.id]
+        return found or [(thing.lat, thing.lon)]
 
-def word(rng: random.Random, sound: str) -> str:
+
+def word(rng: random.Random, syllables: tuple[str, ...]) -> str:
     """A made-up word."""
     count = rng.choices((2, 3, 4), (5, 4, 1))[0]
-    return "".join(rng.choice(SYLLABLES[sound]) for _ in range(count)).capitalize()
+    return "".join(rng.choice(syllables) for _ in range(count)).capitalize()
 
 
 def shift(rng: random.Random, lat: float, lon: float, metres: float) -> tuple[float, float]:
@@ -298,57 +61,116 @@ def shift(rng: random.Random, lat: float, lon: float, metres: float) -> tuple[fl
 
 
 def make_world(seed: int, register: str, size: int = 260) -> World:
-    """A country of about `size` things for the register facilities, settlements or organisations."""
+    """A country of about `size` things for the register facilities or settlements."""
     rng = random.Random(seed)
     sound = rng.choice(sorted(SYLLABLES))
-    world = World(sound, rng.choice(LANGUAGES[sound]), register)
-    lat, lon = rng.uniform(-14, 16), rng.uniform(-14, 46)
-    villages: list[tuple[str, float, float, tuple[str, str, str]]] = []
-    pool = [word(rng, sound) for _ in range(int(size * rng.uniform(0.35, 0.9)))]
+    # A country favours some syllables, which makes its names alike, as those of real ones are.
+    inventory = sorted(set(SYLLABLES[sound].split()))
+    syllables = tuple(rng.sample(inventory, min(len(inventory), rng.randint(20, 34))))
+    world = World(sound, rng.choice(LANGUAGES[sound]), register, syllables)
+    lat, lon = rng.uniform(-20, 34), rng.uniform(-16, 68)
+    villages: list[tuple[str, float, float, Areas]] = []
+    # The smaller the pool, the more villages share one name.
+    pool = [word(rng, syllables) for _ in range(int(size * rng.uniform(0.3, 1.0)))]
+    pool += [_near(rng, name, syllables) for name in rng.sample(pool, len(pool) // 6)]
+    spread = rng.uniform(6_000, 35_000)
+    # Where nobody measured, all that is known of a place is the middle of its district.
+    unmeasured = rng.choice((0.0, 0.0, rng.uniform(0.05, 0.4)))
     for first in range(rng.randint(2, 5)):
-        province = word(rng, sound)
+        province = word(rng, syllables)
         for second in range(rng.randint(2, 4)):
-            district = word(rng, sound)
-            middle = (lat + first * 1.1 + rng.uniform(-0.3, 0.3), lon + second * 0.9 + rng.uniform(-0.3, 0.3))
+            district = word(rng, syllables)
+            middle = (lat + first * 1.0 + rng.uniform(-0.3, 0.3), lon + second * 0.8 + rng.uniform(-0.3, 0.3))
             world.middles[district] = middle
-            for _ in range(rng.randint(5, 16)):
-                place = shift(rng, *middle, abs(rng.gauss(0, 25_000)))
-                villages.append((rng.choice(pool), *place, (province, district, word(rng, sound))))
+            for _ in range(rng.randint(6, 16)):
+                place = middle if rng.random() < unmeasured else shift(rng, *middle, abs(rng.gauss(0, spread)))
+                name = district if rng.random() < 0.04 else rng.choice(pool)
+                villages.append((name, *place, (province, district, word(rng, syllables) if rng.random() < 0.6 else name)))
     while len(world.things) < size:
-        _add_things(rng, world, rng.choice(villages))
+        if register == "settlements":
+            _add_settlements(rng, world, pool, villages)
+        else:
+            _add_facilities(rng, world, rng.choice(villages))
     return world
 
 
-def _add_things(rng: random.Random, world: World, village: tuple[str, float, float, tuple[str, str, str]]) -> None:
+def _near(rng: random.Random, name: str, syllables: tuple[str, ...]) -> str:
+    """Another village's name that differs by little."""
+    at = rng.randrange(len(name))
+    return rng.choice((name[:at] + rng.choice("aeioukrlmn") + name[at + 1 :], name + rng.choice(syllables), name[: max(3, at)])).capitalize()
+
+
+def _add_settlements(rng: random.Random, world: World, pool: list[str], villages: list[tuple[str, float, float, Areas]]) -> None:
+    """A village, and sometimes others of its name nearby: numbered, quarters, old and new, or just the same."""
+    _, lat, lon, areas = rng.choice(villages)
+    lat, lon = shift(rng, lat, lon, rng.expovariate(1 / 7_000))
+    stem = rng.choice(pool)
+    if rng.random() < 0.15:
+        stem = f"{stem} {rng.choice(pool)}"
+    count = rng.choices((1, 2, 3), (8, 2, 1))[0]
+    style = rng.random()
+    for number in range(count):
+        qualifier = None
+        if count > 1:
+            language = world.language
+            qualifier = None if style < 0.2 else str(number + 1) if style < 0.7 else rng.choice(QUALIFIERS[language])
+        elif rng.random() < 0.05:
+            qualifier = rng.choice(QUALIFIERS[world.language])
+        place = (lat, lon) if not number else shift(rng, lat, lon, rng.uniform(600, 9_000))
+        _add(rng, world, "settlement", stem, qualifier, place, areas)
+
+
+def _add_facilities(rng: random.Random, world: World, village: tuple[str, float, float, Areas]) -> None:
+    """What one village has: a facility, near twins of other kinds or numbers, neighbours of another name."""
     name, lat, lon, areas = village
+    language = world.language
+    roll = rng.random()
+    if roll < 0.12:
+        name = f"{name} {word(rng, world.syllables)}"
+    elif roll < 0.2:
+        name = rng.choice((f"{name} {rng.choice(SAINTS[language])}", f"{rng.choice(SAINTS[language])} {name}"))
+    elif roll < 0.25:
+        name = rng.choice(SAINTS[language])
+    kinds = [rng.choices(sorted(WORDS), [2 if kind in ("health_centre", "primary") else 3 if kind == "health_post" else 0.7 for kind in sorted(WORDS)])[0]]
     if rng.random() < 0.3:
-        name = f"{name} {word(rng, world.sound)}"
-    language = world.language if world.language in QUALIFIERS else "en"
-    kinds = [rng.choice(sorted(WORDS))]
-    # Near twins: two kinds of one name in one village.
-    if rng.random() < 0.45:
-        kinds.append(rng.choice(("primary", "secondary", "health_post", "health_centre")))
-    if world.register == "settlements":
-        kinds = ["settlement"] * rng.choices((1, 2), (5, 1))[0]
+        kinds.append(rng.choice(confused_with(kinds[0])))
+    if rng.random() < 0.25:
+        kinds.append(rng.choice(sorted(WORDS)))
     for number, drawn in enumerate(kinds):
         kind = drawn
-        # A village's own things lie within some hundred metres; those of a town within kilometres of each other.
-        far = 6_000 if world.register == "settlements" else rng.choice((150, 900))
-        place = shift(rng, lat, lon, rng.expovariate(1 / far))
-        if number and rng.random() < 0.4:
+        place = shift(rng, lat, lon, rng.expovariate(1 / rng.choice((150, 250, 700, 1500))))
+        if (lat, lon) == world.middles[areas[1]] and rng.random() < 0.9:
+            place = (lat, lon)
+        stem, qualifier = name, rng.choice(QUALIFIERS[language]) if rng.random() < 0.07 else None
+        if number and rng.random() < 0.35:
             # Neighbours of one kind with different names: the hardest thing not to join.
-            kind, name = kinds[0], f"{word(rng, world.sound)}"
-            place = shift(rng, world.things[-1].lat, world.things[-1].lon, rng.uniform(20, 250))
-        stem = rng.choice(SAINTS[language]) if rng.random() < 0.07 and kind != "settlement" else name
-        qualifier = rng.choice(QUALIFIERS[language]) if rng.random() < 0.08 else None
-        if qualifier is None and (rng.random() < 0.06 or (kind == "settlement" and number)):
+            kind, stem = kinds[0], word(rng, world.syllables)
+            place = shift(rng, world.things[-1].lat, world.things[-1].lon, rng.uniform(20, 400))
+        elif number and kind == kinds[0]:
+            # A second of one kind: numbered, or told apart by who runs it or by a further word.
+            stem, qualifier = rng.choice((
+                (name, str(number + 1)), (name, str(number + 1)), (f"{rng.choice(SAINTS[language])} {name}", None),
+                (f"{name} {word(rng, world.syllables)}", None), (name, rng.choice(QUALIFIERS[language])),
+            ))  # fmt: skip
+        elif qualifier is None and rng.random() < 0.05:
             qualifier = str(rng.randint(1, 3)) if rng.random() < 0.7 else rng.choice(("I", "II"))
-        world.things.append(
-            Thing(
-                id=f"T{len(world.things)}", kind=kind, stem=stem,
-                other=word(rng, world.sound) if rng.random() < 0.25 else None, qualifier=qualifier,
-                lat=place[0], lon=place[1], areas=areas,
-                phone=f"+2{rng.randint(10, 99)}{rng.randint(10**7, 10**8)}" if rng.random() < 0.3 else None,
-                code=f"F{rng.randint(10**4, 10**5)}" if rng.random() < 0.4 else None,
-            )
-        )  # fmt: skip
+        _add(rng, world, kind, stem, qualifier, place, areas)
+
+
+def _add(rng: random.Random, world: World, kind: str, stem: str, qualifier: str | None, place: tuple[float, float], areas: Areas) -> None:
+    """Adds a thing, unless the country already has one of that name and kind at that place."""
+    other = None
+    if rng.random() < 0.2:
+        other = rng.choice(SAINTS[world.language]) if kind != "settlement" and rng.random() < 0.4 else word(rng, world.syllables)
+    world.things.append(
+        Thing(
+            id=f"T{len(world.things)}", kind=kind, stem=stem, other=other, qualifier=qualifier, lat=place[0], lon=place[1], areas=areas,
+            phone=f"+2{rng.randint(10, 99)}{rng.randint(10**7, 10**8)}" if rng.random() < 0.4 else None,
+            code=f"F{rng.randint(10**4, 10**7)}" if rng.random() < 0.6 else None,
+        )
+    )  # fmt: skip
+
+
+def confused_with(kind: str) -> tuple[str, ...]:
+    """The kinds that reporters take for this one."""
+    return next((group for group in GROUPS if kind in group), (kind,))

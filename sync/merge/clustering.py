@@ -73,13 +73,17 @@ def cluster(
     threshold: float,
     must: Iterable[Pair] = (),
     cannot: Iterable[Pair] = (),
+    sole: Iterable[str] = (),
+    sole_from: float = 0.9,
 ) -> list[tuple[str, ...]]:
     """The clusters of `ids`: must-links first, then average linkage down to `threshold`, never across a cannot-link.
 
     `scores` has one entry per compared pair (smaller id first). `must` may not contradict `cannot`; see
-    `judgements.links`, which suspends what would. Every id is in exactly one cluster; clusters and ids are sorted.
+    `judgements.links`, which suspends what would. Of `sole` ids (the rows of one clean list) a cluster holds one, unless the
+    average from which they are joined is at least `sole_from`. Every id is in exactly one cluster; clusters and ids are sorted.
     """
     linkage = _Linkage(sorted(set(ids)), scores, cannot)
+    alone = set(sole)
     home = {node: node for node in linkage.members}
 
     def find(node: str) -> str:
@@ -91,6 +95,7 @@ def cluster(
         root_a, root_b = find(a), find(b)
         if root_a != root_b:
             keep = linkage.merge(root_a, root_b)
+            alone |= {keep} if {root_a, root_b} & alone else set()
             home[root_b if keep == root_a else root_a] = keep
     queue = [(-linkage.average(a, b), a, b) for a in linkage.sums for b in linkage.sums[a] if a < b]
     queue = [entry for entry in queue if -entry[0] >= threshold]
@@ -100,7 +105,11 @@ def cluster(
         current = a in linkage.members and b in linkage.members and b not in linkage.apart[a]
         if not current or linkage.average(a, b) != -negative:
             continue
+        if a in alone and b in alone and -negative < sole_from:
+            continue
         keep = linkage.merge(a, b)
+        if a in alone or b in alone:
+            alone.add(keep)
         for other in linkage.sums[keep]:
             average = linkage.average(keep, other)
             if average >= threshold and other not in linkage.apart[keep]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sync.merge.blocking import own_keys, search_keys
+from sync.merge.blocking import own_keys, search_keys, worth_comparing
 from sync.merge.chains import build_chain
 from sync.merge.clustering import cluster, components
 from sync.merge.faces import face_of
@@ -146,7 +146,9 @@ class Engine:
             others = {other.id: other for key in keys for other in index.get(key, ())}
             for other in others.values():
                 pair = pair_of(entity_id, other.id)
-                if face is not None and other.id != entity_id and pair not in found:
+                if face is None or other.id == entity_id or pair in found:
+                    continue
+                if worth_comparing(face, other):
                     found[pair] = match(face, other, matching)
         # A pair that nobody is asked about counts as 0 in average linkage, and keeps components small.
         kept = [m for _, m in sorted(found.items()) if m.proposed]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.merge.facts import Observation, Position
-from sync.merge.names import Name, analyse, fold, variants
+from sync.merge.names import Name, analyse, fold, load_words, variants
 from sync.merge.positions import parse_position
 from sync.registers import Matching, Register
 
@@ -72,8 +72,9 @@ def phone_digits(text: str | None) -> str | None:
 def named(texts: Iterable[str], words: str) -> tuple[Name, ...]:
     """Every distinct name that `texts` hold, in their order."""
     found: dict[str, Name] = {}
+    branches = bool(load_words(words).terms)
     for text in texts:
-        for variant in variants(text):
+        for variant in variants(text, branches=branches):
             name = analyse(variant, words)
             if name.core:
                 found.setdefault(" ".join(name.tokens), name)

@@ -6,24 +6,35 @@ function of the two faces. Must not know any weight.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from sync.merge.faces import Face, distance_m
 from sync.merge.facts import Position
-from sync.merge.names import Name, analyse, equal_core, load_words, sound
+from sync.merge.names import Name, Words, analyse, equal_core, fold, load_words, sound
 
 # Upper edges of the distance bands, in metres.
-DISTANCES = (30, 150, 500, 1_500, 5_000, 20_000, 60_000)
-DISTANCE_NAMES = ("d30", "d150", "d500", "d1500", "d5k", "d20k", "d60k", "far")
+DISTANCES = (4, 30, 100, 250, 600, 1_200, 2_500, 5_000, 10_000, 25_000, 60_000)
+DISTANCE_NAMES = ("d4", "d30", "d100", "d250", "d600", "d1200", "d2500", "d5k", "d10k", "d25k", "d60k", "far")
 # Lower edges of the likeness bands.
-LIKENESS = (0.60, 0.70, 0.78, 0.86, 0.92, 0.965, 0.999)
-LIKENESS_NAMES = ("n0", "n60", "n70", "n78", "n86", "n92", "sound", "equal")
-
+LIKENESS = (0.50, 0.60, 0.70, 0.78, 0.84, 0.90, 0.94, 0.965, 0.999)
+LIKENESS_NAMES = ("n0", "n50", "n60", "n70", "n78", "n84", "n90", "n94", "sound", "equal")
+# Up to this length a name's sound is short, middling, long, very long.
+LENGTHS = (4, 6, 9)
+LENGTH_NAMES = ("length0", "length1", "length2", "length3")
+# A mended position (swapped, minutes typed as decimals) has to come this close, in metres, to be believed.
+MENDED_M = 3_000
+# A position whose accuracy is this or worse, in metres, names a region and not a spot.
+VAGUE_M = 2_000
+VAGUE_DISTANCES = (1_200, 5_000, 25_000, 60_000)
+VAGUE_NAMES = ("vague1200", "vague5k", "vague25k", "vague60k", "vague_far")
+# A position whose accuracy is stated as no worse than this, in metres, was measured on the spot.
+SURE_M = 30
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -33,6 +44,7 @@ class Comparison:
     distance_m: float | None
     swapped: bool
     type: str
+    names: tuple[Name, Name]
     levels: frozenset[str]
     excluded: bool
 
@@ -42,6 +54,8 @@ def likeness(a: Name, b: Name) -> float:
     if a.core_text == b.core_text:
         return 1.0
     if a.sound == b.sound or a.core_text.replace(" ", "") == b.core_text.replace(" ", ""):
+        return 0.97
+    if len(a.sounds) == len(b.sounds) > 1 and sorted(a.sounds) == sorted(b.sounds):
         return 0.97
     whole = 0.5 * JaroWinkler.similarity(a.sound, b.sound) + 0.5 * Levenshtein.normalized_similarity(a.sound, b.sound)
     return min(0.96, max(whole, _by_token(a.sounds, b.sounds)))
@@ -56,42 +70,76 @@ def _by_token(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     left = list(b)
     matched = total = 0.0
     for token in a:
-        best = max(left, key=lambda other: (Levenshtein.normalized_similarity(token, other), other))
-        matched += len(token) * Levenshtein.normalized_similarity(token, best)
+        best, closest = -1.0, ""
+        for other in left:
+            value = 1.0 if other == token else Levenshtein.normalized_similarity(token, other)
+            if value > best or (value == best and other > closest):
+                best, closest = value, other
+        matched += len(token) * best
         total += len(token)
-        left.remove(best)
+        left.remove(closest)
     rest = sum(len(token) for token in left)
     return matched / total * (1 - 0.35 * rest / (rest + total))
 
 
 @lru_cache(maxsize=4096)
 def kinds_of_type(kind: str, words: str) -> frozenset[str]:
-    """What a type code or type text says, in the terms of the word lists."""
-    return analyse(kind.replace("_", " "), words).kinds or frozenset({kind})
+    """What a type code or type text says, in the terms of the word lists; "school_primary" says primary, "school" any school."""
+    text = kind.replace("_", " ")
+    said = load_words(words).types.get(fold(text))
+    if said is not None:
+        return frozenset({said})
+    found = analyse(text, words).kinds
+    general = load_words(words).general
+    return (found - general or found) or frozenset({fold(text)})
 
 
-def _group(face: Face, words: str) -> str | None:
-    if face.group:
-        return face.group
-    if not face.type:
-        return None
-    groups = load_words(words).groups
-    found = {groups[kind] for kind in (kinds_of_type(face.type, words) | {face.type}) if kind in groups}
+@lru_cache(maxsize=4096)
+def group_of_type(kind: str, words: str) -> str | None:
+    """The group (health, education, water ...) of a type code or text; None when it says none or several."""
+    known = load_words(words)
+    found = {known.groups[said] for said in kinds_of_type(kind, words) | {kind} if said in known.groups}
+    if not found:
+        found = {known.groups[said] for said in fold(kind.replace("_", " ")).split() if said in known.groups}
     return found.pop() if len(found) == 1 else None
 
 
-def _type_level(a: Face, b: Face, words: str) -> str:
-    group_a, group_b = _group(a, words), _group(b, words)
-    if group_a and group_b and group_a != group_b:
-        return "group_clash"
-    if not a.type or not b.type:
-        return "type_unknown"
-    if a.type == b.type:
+@lru_cache(maxsize=16384)
+def _types_agree(a: str, b: str, words: str) -> str:
+    """How two types that are of one group agree; a type that names no kind of its own ("other", "school") is near to all."""
+    if a == b:
         return "type_same"
-    return "type_near" if kinds_of_type(a.type, words) & kinds_of_type(b.type, words) else "type_differs"
+    kinds_a, kinds_b = kinds_of_type(a, words), kinds_of_type(b, words)
+    if kinds_a == kinds_b:
+        return "type_same"
+    general = load_words(words).general | {"other"}
+    vague = any(kinds <= general or any("other" in kind.split() for kind in kinds) for kinds in (kinds_a, kinds_b))
+    return "type_near" if vague or kinds_a & kinds_b else "type_differs"
+
+
+@lru_cache(maxsize=65536)
+def _type_levels(a: tuple[str | None, str | None], b: tuple[str | None, str | None], words: str) -> tuple[str, ...]:
+    """How the types agree, first, and which two kinds they name; `a` and `b` are (type, group)."""
+    (type_a, group_a), (type_b, group_b) = a, b
+    group_a = group_a or (group_of_type(type_a, words) if type_a else None)
+    group_b = group_b or (group_of_type(type_b, words) if type_b else None)
+    if group_a and group_b and group_a != group_b:
+        return ("group_clash",)
+    if not type_a or not type_b:
+        return ("type_unknown",)
+    named = _two("types", kinds_of_type(type_a, words), kinds_of_type(type_b, words))
+    level = _types_agree(type_a, type_b, words)
+    return (level, named) if named else (level,)
+
+
+@lru_cache(maxsize=65536)
+def _kind_levels(a: frozenset[str], b: frozenset[str]) -> tuple[str, ...]:
+    return tuple(level for level in (_set_levels("kind", a, b), _two("kinds", a, b)) if level)
 
 
 def _best(a: Face, b: Face) -> tuple[float, Name, Name]:
+    if len(a.names) == 1 and len(b.names) == 1:
+        return likeness(a.names[0], b.names[0]), a.names[0], b.names[0]
     best = (-1.0, a.names[0], b.names[0])
     for name_a in a.names:
         for name_b in b.names:
@@ -110,6 +158,28 @@ def apart(a: Position, b: Position) -> tuple[float, bool]:
     return (swapped, True) if swapped < 10_000 else (straight, False)
 
 
+def _from_minutes(value: float) -> float | None:
+    """Degrees, when the decimals are minutes: 4.305 was read off as 4 degrees 30.5 minutes. None when they cannot be."""
+    whole = math.trunc(value)
+    part = abs(value - whole)
+    return None if part >= 0.6 else whole + math.copysign(part / 0.6, value)
+
+
+def mended(a: Position, b: Position) -> tuple[float, str | None]:
+    """Metres between two places, and which known mistake explains that they seem farther apart: swapped, minutes."""
+    straight, swapped = apart(a, b)
+    if swapped:
+        return straight, "swapped"
+    if 3 * MENDED_M < straight < 150_000:
+        for wrong, right in ((a, b), (b, a)):
+            lat, lon = _from_minutes(wrong.lat), _from_minutes(wrong.lon)
+            if lat is not None and lon is not None:
+                metres = distance_m(Position(lat, lon), right)
+                if metres < MENDED_M:
+                    return metres, "minutes"
+    return straight, None
+
+
 def _set_levels(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None:
     if not a and not b:
         return None
@@ -118,10 +188,45 @@ def _set_levels(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None
     return prefix + ("_same" if a & b else "_clash")
 
 
-def _acronym(a: Face, b: Face) -> bool:
-    """Whether one is called by the initials of the other."""
-    return any(x.initials == y.tokens[0] or y.initials == x.tokens[0] for x in a.names for y in b.names if x.tokens and y.tokens
-               and 1 in (len(x.tokens), len(y.tokens)) and len(x.tokens) != len(y.tokens))  # fmt: skip
+def _acronym(a: Name, b: Name, words: str) -> str | None:
+    """Whether a word of one is the initials of words of the other, how long it is, and whether what is left of both agrees."""
+    for short, full in ((a, b), (b, a)):
+        for word in short.shorts:
+            if word in full.words:
+                continue
+            for letters in full.initials:
+                at = letters.find(word)
+                if at < 0 or len(letters) < 2:
+                    continue
+                stop = load_words(words).stop
+                spelt = full.words if len(letters) == len(full.words) else [w for w in full.words if w not in stop]
+                rest = " ".join([*spelt[:at], *spelt[at + len(word) :]])
+                left = " ".join(other for other in short.words if other != word)
+                how = "_more" if bool(rest) != bool(left) else ""
+                if rest and left and analyse(rest, words).core_text != analyse(left, words).core_text:
+                    how = "_clash"
+                return f"acronym{min(len(word), 4)}{how}"
+    return None
+
+
+def _own_words(a: Name, b: Name, words: Words) -> list[str]:
+    """For names of many words: how many each has for itself, and whether those are countries (branches)."""
+    left, right = list(a.sounds), list(b.sounds)
+    for word in a.sounds:
+        best = max(right, key=lambda other: (Levenshtein.normalized_similarity(word, other), other), default=None)
+        if best is not None and Levenshtein.normalized_similarity(word, best) >= 0.75:
+            left.remove(word)
+            right.remove(best)
+    fewer, more = sorted((min(len(left), 3), min(len(right), 3)))
+    found = [f"own{fewer}-{more}"]
+    places = [[word for word in side if word in words.places] for side in (left, right)]
+    if places[0] or places[1]:
+        found.append("place_clash" if places[0] and places[1] else "place_one")
+        if len(places[0]) == len(left) and len(places[1]) == len(right):
+            found.append("only_place")
+    shared = len(a.sounds) - len(left)
+    found.append(f"shared{min(shared, 4)}*own{fewer}-{more}")
+    return found
 
 
 def _two(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None:
@@ -129,10 +234,6 @@ def _two(prefix: str, a: frozenset[str], b: frozenset[str]) -> str | None:
     if len(a) != 1 or len(b) != 1 or a == b:
         return None
     return prefix + ":" + "|".join(sorted((*a, *b)))
-
-
-def _type_kinds(face: Face, words: str) -> frozenset[str]:
-    return kinds_of_type(face.type, words) if face.type else frozenset()
 
 
 def _inside(a: Name, b: Name) -> str | None:
@@ -148,19 +249,18 @@ def _agree(prefix: str, a: str | None, b: str | None) -> str | None:
     return prefix + ("_same" if a == b else "_differs")
 
 
-def _area_levels(a: Face, b: Face) -> list[str | None]:
+@lru_cache(maxsize=262144)
+def _area_levels(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """How each level of area agrees, and whether any area of one is named by the other at another level."""
     found: list[str | None] = []
-    for number, (x, y) in enumerate(zip(a.areas, b.areas, strict=False), 1):
-        if x and y:
-            found.append(f"area{number}_{_area_agreement(x, y)}")
+    for number, (x, y) in enumerate(zip(a, b, strict=False), 1):
+        found.append(f"area{number}_{_area_agreement(x, y)}" if x and y else None)
     if not any(level and level.endswith("_same") for level in found):
-        crossed = {x for x in a.areas if x} & {y for y in b.areas if y}
-        found.append("area_crossed" if crossed else None)
-    return found
+        found.append("area_crossed" if {x for x in a if x} & {y for y in b if y} else None)
+    return tuple(found)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=262144)
 def _area_agreement(x: str, y: str) -> str:
     if x == y:
         return "same"
@@ -168,35 +268,87 @@ def _area_agreement(x: str, y: str) -> str:
     return "same" if alike >= 0.9 else "alike" if alike >= 0.8 else "differs"
 
 
-def compare(a: Face, b: Face, words: str) -> Comparison:
+def _sure(place: Position) -> bool:
+    return place.accuracy_m is not None and place.accuracy_m <= SURE_M
+
+
+def _named_after_area(name: Name, face: Face) -> bool:
+    """Whether a thing is called by its district or province only, as many things of that district are."""
+    return any(area and name.core_text == area for area in face.areas[:2])
+
+
+def _vague(place: Position | None) -> bool:
+    return place is not None and place.accuracy_m is not None and place.accuracy_m >= VAGUE_M
+
+
+def _place_level(metres: float | None, vague: bool) -> str:
+    if metres is None:
+        return "nowhere"
+    if vague:
+        return VAGUE_NAMES[bisect_right(VAGUE_DISTANCES, round(metres, 1))]
+    return DISTANCE_NAMES[bisect_right(DISTANCES, round(metres, 1))]
+
+
+@lru_cache(maxsize=8192)
+def _cross(first: str, second: str) -> str:
+    """The level that holds when both do; the same text each time, so that its hash is taken once."""
+    return f"{first}*{second}"
+
+
+class Offsets(Protocol):
+    """Knows constant offsets between the sources of a batch."""
+
+    def residual_m(self, a: Position, b: Position) -> float | None:
+        """Metres that remain when the nearest known offset is taken off; None when none is near."""
+
+
+def compare(a: Face, b: Face, words: str, offsets: Offsets | None = None) -> Comparison:
     """Compares two faces with the word lists `words`; the order of `a` and `b` does not matter."""
     if b.id < a.id:
         a, b = b, a
+    types = _type_levels((a.type, a.group), (b.type, b.group), words)
+    kind = types[0]
     alike, name_a, name_b = _best(a, b)
-    name_level = LIKENESS_NAMES[bisect_right(LIKENESS, round(alike, 6))]
-    metres, swapped = apart(a.position, b.position) if a.position and b.position else (None, False)
-    place_level = "nowhere" if metres is None else DISTANCE_NAMES[bisect_right(DISTANCES, round(metres, 1))]
-    kind = _type_level(a, b, words)
+    name = bisect_right(LIKENESS, round(alike, 6))
+    name_level = LIKENESS_NAMES[name]
+    metres: float | None = None
+    mistake: str | None = None
+    if a.position and b.position:
+        metres, mistake = mended(a.position, b.position)
+        if offsets is not None and metres > SURE_M:
+            rest = offsets.residual_m(a.position, b.position)
+            if rest is not None and rest < metres:
+                metres, mistake = rest, "offset"
+    vague = _vague(a.position) or _vague(b.position)
+    place_level = _place_level(metres, vague)
+    length = bisect_right(LENGTHS, min(len(name_a.sound), len(name_b.sound)) - 1)
     found = [
-        name_level,
-        place_level,
-        f"{name_level}*{place_level}",
-        kind,
-        _set_levels("kind", name_a.kinds, name_b.kinds),
-        _two("kinds", name_a.kinds, name_b.kinds),
-        _two("types", _type_kinds(a, words), _type_kinds(b, words)),
-        _set_levels("number", frozenset(name_a.numbers), frozenset(name_b.numbers)),
-        _set_levels("qualifier", name_a.qualifiers, name_b.qualifiers),
-        _agree("phone", a.phone, b.phone),
-        _agree("code", a.code, b.code),
-        "short_name" if min(len(name_a.sound), len(name_b.sound)) <= 4 else None,
-        "swapped" if swapped else None,
-        _inside(name_a, name_b),
-        "acronym" if _acronym(a, b) else None,
-        *_area_levels(a, b),
-    ]
-    excluded = kind == "group_clash"
-    return Comparison(alike, metres, swapped, kind, frozenset(x for x in found if x), excluded)
+        name_level, place_level, _cross(name_level, place_level), _cross(name_level, LENGTH_NAMES[length]),
+        _cross(kind, name_level), *types,
+    ]  # fmt: skip
+    if name_a.kinds or name_b.kinds:
+        found += _kind_levels(name_a.kinds, name_b.kinds)
+    if name_a.numbers or name_b.numbers:
+        level = _set_levels("number", frozenset(name_a.numbers), frozenset(name_b.numbers))
+        found += [level, _cross(level, place_level)] if level == "number_clash" else [level] if level else []
+    if metres is None or vague:
+        areas = _area_levels(a.areas, b.areas)
+        known = next((area for area in areas[1:2] + areas[:1] if area), "area_unknown")
+        found.append(_cross(name_level, _cross("nowhere", known)))
+    elif a.position and b.position and _sure(a.position) and _sure(b.position):
+        found.append(_cross("sure", place_level))
+    rarer: list[str | None] = [
+        _set_levels("qualifier", name_a.qualifiers, name_b.qualifiers), _agree("phone", a.phone, b.phone),
+        _agree("code", a.code, b.code), mistake, _inside(name_a, name_b), *_area_levels(a.areas, b.areas),
+        "area_name" if _named_after_area(name_a, a) or _named_after_area(name_b, b) else None,
+    ]  # fmt: skip
+    found += [level for level in rarer if level]
+    if name_a.shorts or name_b.shorts:
+        found += [level for level in (_acronym(name_a, name_b, words),) if level]
+    terms = load_words(words)
+    if terms.terms:
+        found += _own_words(name_a, name_b, terms)
+    return Comparison(alike, metres, mistake == "swapped", kind, (name_a, name_b), frozenset(found), kind == "group_clash")
 
 
 def equal_names(a: Face, b: Face) -> bool:
@@ -204,9 +356,11 @@ def equal_names(a: Face, b: Face) -> bool:
     return any(equal_core(x, y) for x in a.names for y in b.names)
 
 
-def levels_in_words() -> Mapping[str, tuple[str, str]]:
-    """The levels that a reason can name, in English and French."""
-    return _LEVEL_WORDS
+def in_words(level: str) -> tuple[str, str] | None:
+    """What a level means, in English and French; None for one that no sentence names."""
+    if level.startswith("acronym"):
+        return None if level.endswith("_clash") else _LEVEL_WORDS["acronym"]
+    return _LEVEL_WORDS.get(level)
 
 
 _LEVEL_WORDS = {
@@ -226,5 +380,9 @@ _LEVEL_WORDS = {
     "area1_differs": ("other region", "autre région"),
     "area2_differs": ("other district", "autre district"),
     "acronym": ("one is the other's initials", "l'un est le sigle de l'autre"),
+    "place_clash": ("they name different countries", "ils nomment des pays différents"),
+    "inside": ("one name is part of the other", "un nom est compris dans l'autre"),
     "swapped": ("latitude and longitude look swapped", "latitude et longitude semblent inversées"),
+    "minutes": ("minutes look typed as decimals", "des minutes semblent écrites comme décimales"),
+    "offset": ("after taking off a shift that the whole list has", "après déduction d'un décalage de toute la liste"),
 }

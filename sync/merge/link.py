@@ -7,28 +7,32 @@ instead of where nothing can be wrong. Pure: rows in, mapping and pairs out.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-import h3
-
-from sync.merge.blocking import name_keys, own_keys
+from sync.merge.candidates import candidates
 from sync.merge.clustering import cluster, components
 from sync.merge.faces import Face, named, phone_digits
 from sync.merge.facts import Position
+from sync.merge.features import compare
 from sync.merge.judgements import Pair, pair_of
-from sync.merge.matching import Match, load_model, match
+from sync.merge.lists import KnownOffsets, Lists, find_offsets, with_coordinates_unswapped, with_shared_positions_vague
+from sync.merge.matching import DIGITS, Match, load_model, match_of
 from sync.merge.names import fold
-from sync.merge.neighbourhood import neighbour_levels
+from sync.merge.neighbourhood import Scored, neighbour_numbers, scored
 from sync.registers import Matching, Register
 
 Row = Mapping[str, str]
 AREAS = ("adm1", "adm2", "adm3")
-# A key that more rows share than this finds nothing that another key would not, and costs its square.
-MAX_BLOCK = 60
-KEEP_FROM = 0.02
+# Pairs under this make no component: they only weigh inside one.
+EDGE_FROM = 0.05
+# Of names borne by more rows than this nobody knows which belong together.
+ONE_NAME_ROWS = 6
+# What officers can be asked to answer for 100 rows; the order is by worth, so nothing that matters more is left out.
+QUESTIONS_PER_100 = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,50 +76,6 @@ def _date(text: str | None) -> dt.date | None:
         return None
 
 
-def without_shared_positions(faces: Sequence[Face]) -> list[Face]:
-    """A position that three or more differently named rows share (a town's or a district's middle) is no position."""
-    names: dict[tuple[float, float], set[str]] = defaultdict(set)
-    for face in faces:
-        if face.position:
-            names[(face.position.lat, face.position.lon)].add(face.names[0].sound)
-    shared = {place for place, found in names.items() if len(found) >= 3}
-    return [
-        replace(face, position=None) if face.position and (face.position.lat, face.position.lon) in shared else face
-        for face in faces
-    ]
-
-
-def candidate_pairs(faces: Sequence[Face]) -> set[Pair]:
-    """The pairs that share a name key, a rare word, a phone, a code, or neighbouring places."""
-    blocks: dict[str, list[str]] = defaultdict(list)
-    for face in faces:
-        for key in _keys(face):
-            blocks[key].append(face.id)
-    found = {pair_of(a, b) for ids in blocks.values() if len(ids) <= MAX_BLOCK for a, b in combinations(ids, 2)}
-    return found | _neighbours(faces)
-
-
-def _keys(face: Face) -> set[str]:
-    keys = {key for key in own_keys(face) if not key.startswith("g:")} | set(name_keys(face))
-    for name in face.names:
-        keys |= {"t:" + word for word in name.sounds if len(word) >= 4}
-        keys |= {"f:" + name.skeleton[:4]} if len(name.skeleton) >= 4 else set()
-    return keys
-
-
-def _neighbours(faces: Sequence[Face]) -> set[Pair]:
-    """Pairs in the same or neighbouring small cells; in crowded cells everything is compared just the same."""
-    cells: dict[str, list[str]] = defaultdict(list)
-    for face in faces:
-        if face.position:
-            cells[h3.latlng_to_cell(face.position.lat, face.position.lon, 7)].append(face.id)
-    found: set[Pair] = set()
-    for cell, ids in cells.items():
-        for near in h3.grid_disk(cell, 1):
-            found.update(pair_of(a, b) for a in ids for b in cells.get(near, ()) if a != b)
-    return found
-
-
 def link(reference: Iterable[Row], reports: Iterable[Row], register: Register) -> Linked:
     """Links the rows of both tables (each needs a unique `record_id`) by the rules of `register`.
 
@@ -125,41 +85,131 @@ def link(reference: Iterable[Row], reports: Iterable[Row], register: Register) -
     matching = register.matching
     if matching is None:
         raise ValueError(f"the register '{register.name}' has no matching rules")
+    reference = list(reference)
     rows = [*reference, *reports]
     repeated = [key for key, count in Counter(row["record_id"] for row in rows).items() if count > 1]
     if repeated:
         raise ValueError(f"record_id '{repeated[0]}' is used by {len(repeated)} rows more than once")
-    faces = without_shared_positions([face_of_row(row, matching.words) for row in rows])
-    matches = score_pairs(faces, matching)
+    faces = prepared([face_of_row(row, matching.words) for row in rows])
+    by_id = {face.id: face for face in faces}
+    known = {row["record_id"] for row in reference}
+    offsets = known_offsets(faces)
+    pairs = score_pairs(faces, Lists(faces, known), matching, offsets)
     model = load_model(matching.model)
-    scores = {(m.a, m.b): m.score for m in matches}
+    clusters = grouped(by_id, pairs, known, model.link_from)
+    questions = worth_asking(pairs, clusters, len(rows) - len(known), known, model.review_from)
+    rivals = _rivals(pairs, questions)
+    shown = [
+        match_of(by_id[q.a], by_id[q.b], compare(by_id[q.a], by_id[q.b], matching.words, offsets), q.score, rivals[(q.a, q.b)])
+        for q in questions
+    ]
+    return Linked(clusters, tuple(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Two rows, `a` < `b`, that stand for their clusters, and the best score between the clusters."""
+
+    a: str
+    b: str
+    score: float
+
+
+def _rivals(pairs: Iterable[Scored], questions: Sequence[Question]) -> dict[Pair, float]:
+    """For each question the best score that one of the two rows reaches with a third."""
+    asked = {row for question in questions for row in (question.a, question.b)}
+    best: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for pair in pairs:
+        for row, other in ((pair.a, pair.b), (pair.b, pair.a)):
+            if row in asked:
+                best[row] = sorted([*best[row], (pair.score, other)], reverse=True)[:2]
+
+    def rival(row: str, other: str) -> float:
+        return max((score for score, third in best[row] if third != other), default=0.0)
+
+    return {(q.a, q.b): max(rival(q.a, q.b), rival(q.b, q.a)) for q in questions}
+
+
+def prepared(faces: Iterable[Face]) -> list[Face]:
+    """The faces by id, with the positions mended that the batch as a whole shows to be wrong."""
+    return with_shared_positions_vague(with_coordinates_unswapped(sorted(faces, key=lambda face: face.id)))
+
+
+def known_offsets(faces: Iterable[Face]) -> KnownOffsets | None:
+    """The constant offsets that pairs of one name show, for names that few rows bear; None when there are none."""
+    by_name: dict[str, list[Face]] = defaultdict(list)
+    for face in faces:
+        if face.position:
+            by_name[face.names[0].sound].append(face)
+    few = [same for _, same in sorted(by_name.items()) if 1 < len(same) <= ONE_NAME_ROWS]
+    offsets = find_offsets(pair for same in few for pair in combinations(same, 2))
+    return offsets if offsets.vectors else None
+
+
+def score_pairs(
+    faces: Sequence[Face], lists: Lists, matching: Matching, offsets: KnownOffsets | None
+) -> list[Scored]:
+    """All candidate pairs scored among their neighbours, the hopeless ones left out, in the order of their ids.
+
+    `faces` are sorted by id, as `prepared` gives them.
+    """
+    model = load_model(matching.model)
+    alone = []
+    for face, others in candidates(faces):
+        for other in others:
+            pair = scored(face, other, compare(face, other, matching.words, offsets), model, lists)
+            if pair is not None:
+                alone.append(pair)
+    if model.second is None:
+        return alone
+    scores = model.among_neighbours(neighbour_numbers(alone, lists.home))
+    return [replace(pair, score=score) for pair, score in zip(alone, scores, strict=True)]
+
+
+def grouped(ids: Iterable[str], pairs: Sequence[Scored], reference: Collection[str], link_from: float) -> dict[str, str]:
+    """The cluster of each id: average linkage, and two rows of the reference only where they are surely one thing."""
+    scores = {(pair.a, pair.b): pair.score for pair in pairs}
     clusters: dict[str, str] = {}
-    parts = components([face.id for face in faces], scores)
+    parts = components(ids, (pair for pair, score in scores.items() if score >= EDGE_FROM))
     home = {member: number for number, part in enumerate(parts) for member in part}
     within: dict[int, dict[Pair, float]] = defaultdict(dict)
     for pair, score in scores.items():
-        within[home[pair[0]]][pair] = score
+        if home[pair[0]] == home[pair[1]]:
+            within[home[pair[0]]][pair] = score
     for number, part in enumerate(parts):
-        for members in cluster(part, within.get(number, {}), model.link_from):
+        for members in cluster(part, within.get(number, {}), link_from, sole=[i for i in part if i in reference]):
             clusters.update(dict.fromkeys(members, members[0]))
-    review = [m for m in matches if clusters[m.a] != clusters[m.b] and m.score >= model.review_from]
-    return Linked(clusters, tuple(_by_worth(review, clusters)))
+    return clusters
 
 
-def score_pairs(faces: Sequence[Face], matching: Matching) -> list[Match]:
-    """All candidate pairs with their scores, the hopeless ones left out, in the order of their ids."""
-    by_id = {face.id: face for face in faces}
-    compared = (match(by_id[a], by_id[b], matching) for a, b in sorted(candidate_pairs(faces)))
-    alone = [m for m in compared if m.score >= KEEP_FROM]
-    model = load_model(matching.model)
-    levels = neighbour_levels({(m.a, m.b): m.score for m in alone})
-    return [replace(m, score=model.among_neighbours(levels[(m.a, m.b)], m.score)) for m in alone]
+def worth_asking(
+    pairs: Sequence[Scored], clusters: Mapping[str, str], reports: int, reference: Collection[str] = (), review_from: float = 0.02
+) -> list[Question]:
+    """One question per two clusters, ordered by what a "same" is likely to mend, as many as officers can answer.
 
-
-def _by_worth(pairs: Sequence[Match], clusters: Mapping[str, str]) -> list[Match]:
-    """One pair per two clusters, ordered by probability times the sizes of both."""
+    What it mends: average score times the root of both sizes. The average counts what was never compared as 0, as linkage does.
+    The root is what did best on held-out countries: of two large clusters one member may stand wrongly, so their size promises
+    more than it keeps. The rows shown are those that stand best for their clusters, not those that happen to be most alike.
+    """
     sizes = Counter(clusters.values())
-    best: dict[Pair, Match] = {}
-    for pair in sorted(pairs, key=lambda m: (-m.score, m.a, m.b)):
-        best.setdefault(pair_of(clusters[pair.a], clusters[pair.b]), pair)
-    return sorted(best.values(), key=lambda m: (-m.score * sizes[clusters[m.a]] * sizes[clusters[m.b]], m.a, m.b))
+    sums: dict[Pair, list[float]] = defaultdict(list)
+    within: dict[str, list[float]] = defaultdict(list)
+    for pair in pairs:
+        if clusters[pair.a] == clusters[pair.b]:
+            within[pair.a].append(pair.score)
+            within[pair.b].append(pair.score)
+        elif pair.score >= review_from:
+            sums[pair_of(clusters[pair.a], clusters[pair.b])].append(pair.score)
+
+    def worth(between: Pair) -> float:
+        return round(math.fsum(sums[between]) / math.sqrt(sizes[between[0]] * sizes[between[1]]), DIGITS)
+
+    chosen = sorted(sums, key=lambda between: (-worth(between), between))[: QUESTIONS_PER_100 * reports // 100]
+    wanted = {name for between in chosen for name in between}
+    standing: dict[str, str] = {}
+    for row in sorted(
+        (row for row in clusters if clusters[row] in wanted),
+        key=lambda row: (row not in reference, -round(math.fsum(within[row]), DIGITS), row),
+    ):
+        standing.setdefault(clusters[row], row)
+    return [Question(*pair_of(standing[x], standing[y]), max(sums[(x, y)])) for x, y in chosen]

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 from sync.merge.faces import Face
-from sync.merge.features import Comparison, compare, equal_names, levels_in_words
+from sync.merge.features import DISTANCE_NAMES, Comparison, compare, equal_names, in_words
+from sync.merge.trees import Trees
 from sync.registers import Matching
 
 # Scores are rounded before they are compared, so that the same faces give the same clusters on every machine.
 DIGITS = 6
 _ALIKE = 0.70
+# From this score on another thing is worth mentioning as one that fits as well.
+_RIVAL = 0.5
+PLACE_LEVELS = (*DISTANCE_NAMES, "vague", "nowhere", "area", "sure")
 
 
 class ModelError(ValueError):
@@ -40,26 +44,47 @@ class Model:
     weights: Mapping[str, float]
     link_from: float
     review_from: float
-    second: tuple[float, Mapping[str, float]] | None = None
+    second: Trees | None = None
 
     def probability(self, comparison: Comparison) -> float:
         """The probability of one thing, 0 to 1, rounded to six digits."""
         return 0.0 if comparison.excluded else weighed(self.bias, self.weights, comparison.levels)
 
-    def among_neighbours(self, levels: Iterable[str], score: float) -> float:
-        """The probability when the neighbourhood is known too; `score` itself when the model has no such weights."""
-        return score if self.second is None else weighed(*self.second, levels)
+    def weighed_levels(self, comparison: Comparison) -> dict[str, float]:
+        """What each level that holds adds to the log odds, heaviest first."""
+        held = {level: self.weights[level] for level in comparison.levels if level in self.weights}
+        return dict(sorted(held.items(), key=lambda item: (-abs(item[1]), item[0])))
+
+    def parts(self, levels: Iterable[str]) -> tuple[float, float, float]:
+        """What the names, the places with the areas, and the kinds weigh, each by itself (log odds)."""
+        name, place, kind = [0.0], [0.0], [0.0]
+        for level in levels:
+            part = kind if level.startswith(("type", "kind")) else place if level.startswith(PLACE_LEVELS) else name
+            part.append(self.weights.get(level, 0.0))
+        return round(math.fsum(name), DIGITS), round(math.fsum(place), DIGITS), round(math.fsum(kind), DIGITS)
+
+    def among_neighbours(self, numbers: Iterable[Sequence[float]]) -> Iterator[float]:
+        """The probabilities when the neighbourhood is known too (rows of `neighbourhood.FEATURES`); only with such trees."""
+        if self.second is None:
+            raise ModelError(f"the weights '{self.version}' know no neighbourhood")
+        return map(_logistic, self.second.logits(numbers))
 
 
 def weighed(bias: float, weights: Mapping[str, float], levels: Iterable[str]) -> float:
     """The logistic of the weights of the levels that hold, rounded; summed exactly, so that order does not matter."""
-    total = bias + math.fsum(weights.get(level, 0.0) for level in levels)
+    return _logistic(bias + math.fsum([weights.get(level, 0.0) for level in levels]))
+
+
+def _logistic(total: float) -> float:
     return round(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Two things compared and scored; `a` < `b`. `proposed`: an officer should see it; `certain`: link without asking."""
+    """Two things compared and scored; `a` < `b`. `proposed`: an officer should see it; `certain`: link without asking.
+
+    `features` say what was compared and what it weighs, for a proposed pair; else they are empty.
+    """
 
     a: str
     b: str
@@ -78,9 +103,8 @@ def load_model(name: str) -> Model:
         weights = {str(key): float(value) for key, value in table["weights"].items()}
         cuts = float(table["link_from"]), float(table["review_from"])
         second = table.get("second")
-        if second is not None:
-            second = (float(second["bias"]), {str(key): float(value) for key, value in second["weights"].items()})
-        return Model(str(table["version"]), float(table["bias"]), weights, *cuts, second)
+        trees = None if second is None else Trees.from_json(second)
+        return Model(str(table["version"]), float(table["bias"]), weights, *cuts, trees)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weights '{name}' cannot be read: {error}") from error
 
@@ -89,6 +113,9 @@ def is_certain(a: Face, b: Face, comparison: Comparison, matching: Matching) -> 
     """The register's certain rule: same type, equal folded name, within the distance or within both stated accuracies."""
     rule = matching.certain
     if rule is None or comparison.excluded or comparison.swapped or comparison.distance_m is None:
+        return False
+    # A position that had to be mended is no measurement.
+    if "minutes" in comparison.levels:
         return False
     if rule.same_type and comparison.type != "type_same":
         return False
@@ -124,11 +151,18 @@ def match(a: Face, b: Face, matching: Matching) -> Match:
     """Compares and scores two things of one register."""
     first, second = (a, b) if a.id < b.id else (b, a)
     comparison = compare(first, second, matching.words)
-    score = load_model(matching.model).probability(comparison)
+    model = load_model(matching.model)
+    score = model.probability(comparison)
     certain = is_certain(first, second, comparison, matching)
     likely = score >= matching.review_from and not _is_far(comparison, matching)
     proposed = certain or is_near(first, second, comparison, matching) or likely
-    return Match(first.id, second.id, score, certain, proposed, describe(first, second, comparison))
+    features = {**describe(first, second, comparison), "weights": model.weighed_levels(comparison)} if proposed else {}
+    return Match(first.id, second.id, score, certain, proposed, features)
+
+
+def match_of(a: Face, b: Face, comparison: Comparison, score: float, rival: float) -> Match:
+    """A pair of a batch as an officer is shown it; nothing there is certain. `rival`: the best score of either with another."""
+    return Match(a.id, b.id, score, False, True, {**describe(a, b, comparison), "rival": round(rival, 2)})
 
 
 def describe(a: Face, b: Face, comparison: Comparison) -> dict[str, Any]:
@@ -146,14 +180,17 @@ def describe(a: Face, b: Face, comparison: Comparison) -> dict[str, Any]:
 def reason(features: Mapping[str, Any], language: str) -> str:
     """One sentence, English or French (`fr`), that tells an officer why two things look like one or not.
 
-    `features` is what `match` gave: "same type, 90 m apart, names 0.97 alike, other unit, 1 day".
+    `features` is what `match` gave for a proposed pair: "same type, 90 m apart, names 0.97 alike, other unit, 1 day".
     """
     french = language.startswith("fr")
-    words = levels_in_words()
-    parts = [words[level][french] for level in ("type_same", "type_near", "type_differs") if level in features["levels"]]
+    said = [(level, words) for level in features["levels"] if (words := in_words(level)) is not None]
+    parts = [words[french] for level, words in said if level.startswith("type_")]
     parts.append(_distance_words(features["distance_m"], french))
     parts.append(f"{'noms semblables à' if french else 'names'} {features['likeness']:.2f}{'' if french else ' alike'}")
-    parts += [words[x][french] for x in features["levels"] if x in words and not x.startswith("type_")]
+    parts += [words[french] for level, words in said if not level.startswith("type_")]
+    if features.get("rival", 0.0) > _RIVAL:
+        better = ("one of them fits another as well", "l'un des deux va aussi bien avec un autre")
+        parts.append(f"{better[french]} ({features['rival']:.2f})")
     if features.get("same_unit") is not None:
         known = ("same unit", "même unité") if features["same_unit"] else ("other unit", "autre unité")
         parts.append(known[french])

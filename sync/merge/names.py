@@ -61,12 +61,19 @@ _ARABIC = dict(
         strict=True,
     )
 )
-_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ð": "d", "þ": "th"})
+_LETTERS = str.maketrans(
+    {
+        "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ð": "d", "þ": "th", "ɛ": "e", "ɔ": "o",
+        "ŋ": "ng", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ɲ": "ny", "ƴ": "y", "ə": "e", "ħ": "h", "ʃ": "sh", "ʒ": "j",
+    }
+)  # fmt: skip
 _INITIALS = re.compile(r"\b(?:\w\.\s?){2,}\w?\b\.?")
 _SPACED = re.compile(r"\b(?:[a-z] ){2,}[a-z]\b")
 _ELISION = re.compile(r"\b([ld]|qu)['’ʼ`]")
 _APOSTROPHE = re.compile(r"['’ʼ`ʿʾ]")
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]?")
+_ACRONYM = re.compile(r"[A-Z][A-Za-z0-9&.]{0,2}[A-Z0-9&.]{1,7}")
+_PIECES = re.compile(r"\s+[-–—:]\s+|[()\[\]{}]")
 _LETTER_DIGIT = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
 # Order matters: longer spellings first, so that "tch" is not read as "t" and "ch".
 _SOUNDS = (
@@ -75,6 +82,7 @@ _SOUNDS = (
     ("ow", "u"), ("ee", "i"), ("ie", "i"), ("ei", "i"), ("ai", "e"), ("ay", "e"), ("eau", "o"), ("au", "o"), ("aw", "o"),
     ("ny", "n"), ("gn", "n"), ("ss", "s"), ("q", "k"), ("x", "ks"), ("z", "s"), ("v", "b"), ("y", "i"), ("w", "u"),
 )  # fmt: skip
+_VOWEL = re.compile("[aeio]")
 _VOWELS = str.maketrans({"e": "i", "o": "u"})
 
 
@@ -89,6 +97,11 @@ class Words:
     articles: frozenset[str]
     longest: int
     groups: Mapping[str, str]
+    general: frozenset[str] = frozenset()
+    terms: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    longest_term: int = 0
+    places: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,8 @@ class Name:
     """A name taken apart. `core` is what is left when generic words are dropped; it never holds stop words.
 
     `kinds` is what the generic words say, one set of possible kinds per phrase; `qualifiers` are words like north or girls.
+    `words` are all words as written, folded; `initials` their first letters, with and without stop words; `shorts` the words that
+    may be an acronym.
     """
 
     text: str
@@ -108,11 +123,9 @@ class Name:
     sound: str = ""
     skeleton: str = ""
     sounds: tuple[str, ...] = field(default=())
-
-    @property
-    def initials(self) -> str:
-        """The first letters of a name of three words or more, as its acronym would be; else empty."""
-        return "".join(token[0] for token in self.tokens) if len(self.tokens) >= 3 else ""
+    words: tuple[str, ...] = ()
+    initials: tuple[str, ...] = ()
+    shorts: tuple[str, ...] = ()
 
 
 @lru_cache
@@ -129,14 +142,24 @@ def load_words(name: str) -> Words:
             kinds[key] = kinds.get(key, frozenset()) | {kind}
     for word in section.get("plain", {}).get("words", []):
         kinds.setdefault((word,), frozenset())
+    terms: dict[tuple[str, ...], str] = {}
+    for part in ("terms", "countries", "acronyms"):
+        for term, phrases in section.get(part, {}).items():
+            for phrase in (*phrases, term):
+                terms[tuple(word for word in phrase.split() if word not in stop)] = term
     return Words(
         kinds=kinds,
+        terms=terms,
+        types={text: kind for kind, texts in section.get("types", {}).items() for text in (*texts, kind)},
+        places=frozenset(sound(term.replace("_", "")) for term in section.get("countries", {})),
+        longest_term=max((len(key) for key in terms), default=0),
         qualifiers={word: name for name, words in table["qualifiers"].items() for word in words},
         numbers={word: number for number, words in table["numbers"].items() for word in words},
         stop=stop,
         articles=frozenset(table["articles"]),
         longest=max((len(key) for key in kinds), default=1),
         groups={kind: group for group, members in section.get("groups", {}).items() for kind in members},
+        general=frozenset(section.get("general", {}).get("kinds", [])),
     )
 
 
@@ -145,7 +168,8 @@ def fold(text: str) -> str:
     text = re.sub(r"\bال", "ال ", text)
     text = "".join(_ARABIC.get(letter, letter) for letter in text).casefold().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFKD", text)
-    text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    # Some letters (mathematical ones) come apart into capitals.
+    text = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
     text = _INITIALS.sub(lambda match: match.group().replace(".", "").replace(" ", "") + " ", text)
     text = _APOSTROPHE.sub("", _ELISION.sub(" ", text))
     text = "".join(letter if letter.isalnum() and letter.isascii() else " " for letter in text)
@@ -153,6 +177,7 @@ def fold(text: str) -> str:
     return _SPACED.sub(lambda match: match.group().replace(" ", ""), text)
 
 
+@lru_cache(maxsize=200_000)
 def sound(text: str) -> str:
     """How a folded word sounds, roughly, whoever wrote it: French, English and Arabic spellings meet."""
     for spelling, letter in _SOUNDS:
@@ -166,6 +191,33 @@ def skeleton(sounded: str) -> str:
     """The consonants of a sounded word, with an `a` for any first vowel."""
     first = "a" if sounded[:1] in ("a", "i", "u") else sounded[:1]
     return re.sub(r"(.)\1+", r"\1", first + re.sub("[aiu]", "", sounded[1:]))
+
+
+def _in_terms(tokens: list[str], words: Words) -> list[str]:
+    """The tokens with every word or phrase of several languages put under its heading, longest first."""
+    out: list[str] = []
+    index = 0
+    while index < len(tokens):
+        for length in range(min(words.longest_term, len(tokens) - index), 0, -1):
+            term = words.terms.get(tuple(tokens[index : index + length]))
+            if term is not None:
+                out.append(term.replace("_", ""))
+                index += length
+                break
+        else:
+            out.append(tokens[index])
+            index += 1
+    return out
+
+
+def _unglued(token: str, words: Words) -> tuple[str, frozenset[str]]:
+    """A word that a word for the kind was written onto ("yeichd", "bouaphcu"), without it; else the word itself."""
+    for length in range(min(9, len(token) - 3), 2, -1):
+        end = token[-length:]
+        # Short words that can be spoken may be part of a name; abbreviations without vowels may not.
+        if (length >= 6 or not _VOWEL.search(end)) and (kinds := words.kinds.get((end,))):
+            return token[:-length], kinds
+    return token, frozenset()
 
 
 def _phrases(tokens: list[str], words: Words) -> tuple[list[str], frozenset[str], int]:
@@ -183,10 +235,20 @@ def _phrases(tokens: list[str], words: Words) -> tuple[list[str], frozenset[str]
                 index += length
                 break
         else:
-            core.append(tokens[index])
+            bare, kinds = _unglued(tokens[index], words)
+            if kinds:
+                sets.append(kinds)
+            core.append(bare)
             index += 1
     certain = [kinds for kinds in sets if len(kinds) == 1]
     return core, frozenset().union(*(certain or sets)), dropped
+
+
+def _shorts(raw: list[str], words: Words) -> tuple[str, ...]:
+    """The words that may be an acronym: where names are made of ordinary words any short one, elsewhere one that stands alone."""
+    if words.terms:
+        return tuple(word for word in raw if 2 <= len(word) <= 8)
+    return tuple(raw) if len(raw) == 1 and 3 <= len(raw[0]) <= 7 else ()
 
 
 @lru_cache(maxsize=200_000)
@@ -194,7 +256,8 @@ def analyse(text: str, words_name: str) -> Name:
     """Takes the name `text` apart with the word lists `words_name`. A name of generic words only keeps them as core."""
     words = load_words(words_name)
     raw = fold(text).split()
-    tokens = [token for token in raw if token not in words.stop] or raw
+    said = [token for token in raw if token not in words.stop] or raw
+    tokens = _in_terms(said, words) if words.terms else said
     core, kinds, _ = _phrases(tokens, words)
     numbers = tuple(sorted(words.numbers.get(t, t) for t in core if t.isdigit() or (t in words.numbers and len(core) > 1)))
     qualifiers = frozenset(words.qualifiers[t] for t in core if t in words.qualifiers)
@@ -204,20 +267,33 @@ def analyse(text: str, words_name: str) -> Name:
     joined = "".join(sounds)
     return Name(
         text=text, tokens=tuple(tokens), core=tuple(bare), kinds=kinds, qualifiers=qualifiers, numbers=numbers,
-        core_text=" ".join(bare), sound=joined, skeleton=skeleton(joined), sounds=sounds,
+        core_text=" ".join(bare), sound=joined, skeleton=skeleton(joined), sounds=sounds, words=tuple(raw),
+        initials=tuple(dict.fromkeys(("".join(t[0] for t in said), "".join(t[0] for t in raw)))),
+        shorts=_shorts(raw, words),
     )  # fmt: skip
 
 
-def variants(text: str) -> tuple[str, ...]:
-    """`text` and the other names it holds: without its brackets, what is in them, and either side of a slash."""
+def variants(text: str, *, branches: bool = False) -> tuple[str, ...]:
+    """`text` and the other names it holds: without its brackets, and either side of a slash.
+
+    An acronym in brackets or beside a dash is a name of its own, and so is the text without it. With `branches`, what else
+    stands in brackets is a part of the name: it says which branch is meant.
+    """
     found = [text]
+    pieces = [piece for piece in (part.strip() for part in _PIECES.split(text)) if piece]
+    longest = max(pieces, key=len, default="")
+    letters = "".join(word[0] for word in longest.split())
+    # In a text of capitals only initials are told from words by what they stand for.
+    told = [p for p in pieces if p != longest and (not text.isupper() or p[:2] == letters[:2])]
+    short = next((piece for piece in told if _ACRONYM.fullmatch(piece)), None)
+    if short is not None:
+        others = [piece for piece in pieces if piece != short]
+        found += [" ".join(others), " ".join([short, *(piece for piece in others if piece != longest)])]
     bare = _BRACKETS.sub(" ", text).strip()
-    if bare and bare != text:
+    if bare and bare != text and not branches:
         found.append(bare)
-    for part in re.split(r"\s*[/;|]\s*|\n", bare or text):
-        if len(part) > 2 and part not in found:
-            found.append(part)
-    return tuple(found)
+    found += [part for part in re.split(r"\s*[/;|]\s*|\n", text if branches else bare or text) if len(part) > 2]
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def equal_core(a: Name, b: Name) -> bool:

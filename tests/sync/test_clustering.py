@@ -34,6 +34,17 @@ def test_a_must_link_joins_what_was_never_compared() -> None:
     assert cluster("abc", {}, 0.5, must=[("a", "c")]) == [("a", "c"), ("b",)]
 
 
+def test_a_cluster_holds_one_row_of_a_clean_list_unless_two_are_surely_one() -> None:
+    scores = {("r", "s"): 0.8, ("q", "s"): 0.7, ("q", "r"): 0.7}
+
+    assert cluster("qrs", scores, 0.5, sole="qr") == [("q",), ("r", "s")]
+    assert cluster("qrs", dict.fromkeys(scores, 0.95), 0.5, sole="qr") == [("q", "r", "s")]
+
+
+def test_a_must_link_joins_two_rows_of_a_clean_list() -> None:
+    assert cluster("qr", {("q", "r"): 0.1}, 0.5, must=[("q", "r")], sole="qr") == [("q", "r")]
+
+
 @given(scored_pairs(), st.randoms(use_true_random=False))
 def test_clusters_do_not_depend_on_the_order_of_ids_or_pairs(scores: dict[Pair, float], random) -> None:  # type: ignore[no-untyped-def]
     ids, items = list(IDS), list(scores.items())

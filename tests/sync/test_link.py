@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.linkage.measure import _pairwise
-from bench.linkage.noise import rows_of
-from bench.linkage.worlds import make_world
+from bench.linkage.countries import make_country
+from bench.linkage.measure import new_tied, pairwise
 from sync.merge.link import link
 from sync.merge.tables import TableRefused, link_files, read_table
 from sync.registers import load_registers
@@ -91,11 +90,89 @@ def test_a_register_without_matching_is_refused_with_those_that_have_it(tmp_path
         link_files(reference, reports, tmp_path / "m.csv", "routes")
 
 
-@pytest.mark.parametrize(("register", "least"), [("facilities", 0.75), ("settlements", 0.68)])
+@pytest.mark.parametrize(("register", "least"), [("facilities", 0.75), ("settlements", 0.75), ("organisations", 0.75)])
 def test_a_country_nobody_trained_on_is_linked_well_and_the_same_in_any_order(register: str, least: float) -> None:
-    rows, truth = rows_of(make_world(77_777, register, 120), 77_777)
+    made = make_country(register, 977_777)
 
-    found = link(rows, [], REGISTERS[register]).clusters
+    found = link(made.reference, made.reports, REGISTERS[register]).clusters
 
-    assert _pairwise(truth, found) >= least
-    assert link(list(reversed(rows)), [], REGISTERS[register]).clusters == found
+    assert pairwise(made.truth, found)[2] >= least
+    assert link(made.reference[::-1], made.reports[::-1], REGISTERS[register]).clusters == found
+
+
+def test_few_reports_of_new_things_are_tied_to_a_row_of_the_reference() -> None:
+    made = make_country("facilities", 977_778)
+
+    found = link(made.reference, made.reports, REGISTERS["facilities"]).clusters
+
+    assert new_tied(made.truth, found, {row["record_id"] for row in made.reference}) < 0.2
+
+
+def facility(key: str, name: str, lat: float | str = "", lon: float | str = "", **other: str) -> dict[str, str]:
+    return {"record_id": key, "name": name, "type": "health_post", "adm2": "Bossa", "lat": str(lat), "lon": str(lon), **other}
+
+
+def together(found: dict[str, str], *rows: str) -> bool:
+    return len({found[row] for row in rows}) == 1
+
+
+def test_primary_and_secondary_school_of_one_name_stay_two() -> None:
+    known = [facility("R1", "Nyomoro Primary School", 4.9118, 31.1211, type="school_primary"),
+             facility("R2", "Nyomoro Secondary School", 4.9116, 31.1224, type="school_secondary")]  # fmt: skip
+    new = [facility("S1", "nyomoro sec sch", 4.9114, 31.1227, type="school_secondary"),
+           facility("S2", "Niomoro Pri. School", 4.9117, 31.1213, type="school_primary")]  # fmt: skip
+
+    found = dict(link(known, new, REGISTERS["facilities"]).clusters)
+
+    assert together(found, "R1", "S2")
+    assert together(found, "R2", "S1")
+    assert not together(found, "R1", "R2")
+
+
+def test_a_list_shifted_by_one_vector_is_linked_all_the_same() -> None:
+    names = ["Gbadara", "Koundji", "Mbolenge", "Tarissou", "Wandago", "Zemiko", "Bangoru", "Ndelewa"]
+    known = [facility(f"R{i}", f"{name} Health Post", 6 + i * 0.21, 17 + i * 0.13) for i, name in enumerate(names)]
+    moved = [facility(f"S{i}", f"{name} Health Post", 6 + i * 0.21 + 0.05, 17 + i * 0.13 - 0.03) for i, name in enumerate(names)]
+
+    found = dict(link(known, moved, REGISTERS["facilities"]).clusters)
+
+    assert all(together(found, f"R{i}", f"S{i}") for i in range(len(names)))
+
+
+def test_latitude_and_longitude_changed_over_do_not_part_a_thing() -> None:
+    known = [facility(f"R{i}", f"Poste {chr(65 + i)}anga{i}mo", 6 + i * 0.03, 17 + i * 0.05) for i in range(24)]
+    swapped = facility("S1", "Langa11mo Post", 17 + 11 * 0.05, 6 + 11 * 0.03)
+
+    assert together(dict(link(known, [swapped], REGISTERS["facilities"]).clusters), "R11", "S1")
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Norwegian Refugee Council", "Conseil Norvégien pour les Réfugiés"),
+        ("Norwegian Refugee Council (NRC)", "NRC"),
+        ("MSF - Médecins Sans Frontières", "Doctors Without Borders"),
+        ("Union for Hope and Peace in Zabal", "UHPZ (Union for Hope and Peace in Zabal)"),
+    ],
+)
+def test_an_organisation_is_known_by_its_acronym_and_in_another_language(a: str, b: str) -> None:
+    found = link([{"record_id": "R", "name": a}], [{"record_id": "S", "name": b}], REGISTERS["organisations"])
+
+    assert together(dict(found.clusters), "R", "S")
+
+
+def test_branches_of_one_organisation_stay_apart() -> None:
+    known = [{"record_id": "R1", "name": "Caritas Goma"}, {"record_id": "R2", "name": "Caritas Bukavu"}]
+
+    found = link(known, [{"record_id": "S", "name": "CARITAS GOMA"}], REGISTERS["organisations"])
+
+    assert together(dict(found.clusters), "R1", "S")
+    assert not together(dict(found.clusters), "R1", "R2")
+
+
+def test_no_more_is_asked_than_officers_can_answer() -> None:
+    made = make_country("facilities", 977_779)
+
+    review = link(made.reference, made.reports, REGISTERS["facilities"]).review
+
+    assert 0 < len(review) <= 0.18 * len(made.reports) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync.merge.names import analyse, equal_core, fold, skeleton, sound, variants
@@ -62,12 +62,37 @@ def test_a_name_of_generic_words_only_keeps_them() -> None:
     assert analyse("Health Centre", "facilities").core == ("health", "centre")
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Norwegian Refugee Council (NRC)", {"Norwegian Refugee Council", "NRC"}),
+        ("NRC - Norwegian Refugee Council", {"Norwegian Refugee Council", "NRC"}),
+        ("Peace Network (PN) - Goma", {"Peace Network Goma", "PN Goma"}),
+    ],
+)
+def test_an_acronym_beside_the_full_name_is_a_name_of_its_own_and_keeps_the_branch(text: str, names: set[str]) -> None:
+    assert names <= set(variants(text, branches=True))
+
+
+def test_words_of_several_languages_stand_under_one_heading() -> None:
+    both = ("Réseau des Femmes pour la Paix", "Network of Women for Peace")
+    french, english = (analyse(text, "organisations") for text in both)
+
+    assert french.core == english.core
+
+
+@pytest.mark.parametrize("text", ["Yeichd", "Yei CHD", "CHD Yei"])
+def test_a_word_for_the_kind_is_found_even_when_written_onto_the_name(text: str) -> None:
+    assert analyse(text, "facilities").core == ("yei",)
+
+
 def test_brackets_and_slashes_hold_other_names() -> None:
     assert variants("Gbadé (Village Neuf)")[1] == "Gbadé"
     assert "Kui" in variants("Jamming / Kui")
 
 
 @given(st.text(max_size=60))
+@example("𝐀")
 def test_any_text_can_be_folded_twice_without_change(text: str) -> None:
     folded = fold(text)
 
