@@ -47,6 +47,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("review.queue", lazy_gettext("Review"), "scales", (Verb.RECORD_JUDGE,), count="review", in_bar=True),
             Item("quarantine.waiting", lazy_gettext("Quarantine"), "shield", (Verb.QUARANTINE_DECIDE,), count="quarantine"),
             Item("held.waiting", lazy_gettext("Held updates"), "link", (Verb.RECORD_JUDGE,)),
+            Item("doubles.waiting", lazy_gettext("Doubled reports"), "paper", (Verb.SUBMISSION_REVIEW,)),
             Item("entry.choose", lazy_gettext("Enter a report"), "pen", (Verb.SUBMISSION_CREATE,)),
         ),
     ),

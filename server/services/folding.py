@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.models import Fact
 from server.queries import merge_facts as queries
-from server.services import import_facts, merging, release_rows, summaries
+from server.services import import_facts, merging, release_rows, report_duplicates, summaries
 from server.services.journal import now
 from server.services.turns import turn
 
 Folder = Callable[[Session, Collection[Fact]], None]
-# In this order: summaries name places by the records that merging made; releases read both.
-FOLDERS: list[Folder] = [merging.fold, import_facts.fold, summaries.fold, release_rows.fold]
+# In this order: summaries name places by the records that merging made; doubles are found by summaries; releases read both.
+FOLDERS: list[Folder] = [merging.fold, import_facts.fold, summaries.fold, report_duplicates.fold, release_rows.fold]
 
 # SQLite has one writer, which a batch holds while it works: small batches, so that intake never waits long.
 BATCHES = {"sqlite": 50, "postgresql": 100}

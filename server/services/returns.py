@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from server.models import Post, ReturnPlan, Sector, SubmissionSummary, Unit
 from server.problems import Problem
 from server.queries import mission, returns
-from server.services import entries
+from server.services import entries, report_duplicates
 from server.services.identity import Identity, Verb
 from server.services.journal import now, record_event
 from sync.returns import Cell, Delivery, Month, Owner, Tally, Terms, Waiver, assess, tally
@@ -114,7 +114,11 @@ def _sources(
     units = {unit.code for _post, unit, _sector in posts if unit is not None}
     reports = returns.deliveries(session, project_id, form, [str(month) for month in months], units, [row[0].id for row in posts])
     came: dict[tuple[int, str], list[Delivery]] = {}
+    # What an officer called the same report typed twice is neither a return of its own nor a revision.
+    doubled = report_duplicates.repeated(session, [report.root_fact_id for report in reports])
     for report in reports:
+        if report.root_fact_id in doubled:
+            continue
         owner = _owner_of(report, posts)
         if owner is not None:
             came.setdefault((owner, str(report.period)), []).append(_delivery(report))

@@ -1,46 +1,71 @@
 """Reports that may be one and the same: typed twice, two returns for a month, two teams at one incident.
 
-Each form has a rule (keys that must agree, a window in days, a distance, who supersedes). It only points out; a report is
-never dropped and never counted twice by anything here. Things are deduplicated elsewhere (blocking to clustering).
+Each form has a rule in duplicates.toml (keys that must agree, a window in days, a distance, likeness, who supersedes). It only
+points out; a report is never dropped and never counted twice by anything here. Things are deduplicated elsewhere (blocking
+to clustering).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
 from itertools import combinations
 from typing import Literal
 
 from sync.merge.faces import distance_m
 from sync.merge.facts import Position
+from sync.merge.names import fold
 
 Relation = Literal["supersedes", "alike"]
+Verdict = Literal["same", "different"]
+DEFAULT = "default"
+# What a device fills in by itself says nothing of the event.
+UNCOUNTED = frozenset(
+    {"start", "end", "today", "deviceid", "username", "phonenumber", "email", "audit", "instanceID", "instanceName"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateRule:
     """When two reports of a form are of one event. `keys` are questions that must agree and not be empty.
 
-    `days` is the window of observation; `distance_m` counts when both have a position. `supersedes`: the later received
-    one takes the place of the earlier (a corrected return), else an officer is asked.
+    `days` is the window of observation; with `distance_m` both need a position; `likeness` is the least share of answers that
+    agree. `supersedes`: the later received one takes the place of the earlier (a corrected return), else an officer is asked.
     """
 
     keys: tuple[str, ...]
     days: float
     distance_m: float | None = None
     supersedes: bool = False
+    likeness: float = 0.0
+
+    def values(self, answers: Mapping[str, str]) -> tuple[str, ...] | None:
+        """The answers to the keys; None when one is missing."""
+        found = tuple(next((answers[name] for name in key.split("|") if answers.get(name)), "") for key in self.keys)
+        return found if all(found) else None
 
 
-# Rule C.10: returns supersede by unit and month, incidents and hazards are never joined without an officer.
-RULES: Mapping[str, DuplicateRule] = {
-    "monthly_return": DuplicateRule(("reporting_unit", "period"), 400, supersedes=True),
-    "cimic_patrol": DuplicateRule(("reporting_unit", "settlement"), 0),
-    "key_infrastructure": DuplicateRule(("reporting_unit", "facility"), 0),
-    "security_incident": DuplicateRule(("inc_group",), 1, 5_000),
-    "eo_hazard": DuplicateRule(("eo_type",), 90, 100),
-}
+@lru_cache
+def shipped_rules() -> Mapping[str, DuplicateRule]:
+    """The rules of duplicates.toml by form id, `default` among them."""
+    text = resources.files("sync.merge").joinpath("duplicates.toml").read_text(encoding="utf-8")
+    return {
+        form: DuplicateRule(
+            tuple(table["keys"]), float(table["days"]), table.get("distance_m"), bool(table.get("supersedes", False)),
+            float(table.get("likeness", 0.0)),
+        )
+        for form, table in tomllib.loads(text).items()
+    }  # fmt: skip
+
+
+def rule_of(form_id: str, rules: Mapping[str, DuplicateRule]) -> DuplicateRule | None:
+    """The rule of a form, or that of all others."""
+    return rules.get(form_id) or rules.get(DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +82,37 @@ class ReportFace:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Two reports of one event; `later` was received after `earlier`."""
+    """Two reports of one event; `later` was received after `earlier`. Likeness is the share of answers that agree, 0 to 1."""
 
     earlier: str
     later: str
     relation: Relation
+    likeness: float = 0.0
 
 
-def duplicates(reports: Sequence[ReportFace], rules: Mapping[str, DuplicateRule] = RULES) -> list[Duplicate]:
-    """Every pair of reports that the rules of their form call one event, in the order of their ids."""
+def duplicates(
+    reports: Iterable[ReportFace], rules: Mapping[str, DuplicateRule] | None = None, fresh: Collection[str] | None = None
+) -> list[Duplicate]:
+    """Every pair of reports that the rules of their form call one event, in the order of their receipt.
+
+    `fresh`: only pairs in which one of these takes part.
+    """
+    rules = shipped_rules() if rules is None else rules
     groups: dict[tuple[str, ...], list[ReportFace]] = defaultdict(list)
     for report in reports:
-        rule = rules.get(report.form_id)
-        if rule is not None and all(report.answers.get(key) for key in rule.keys):
-            groups[(report.form_id, *(report.answers[key] for key in rule.keys))].append(report)
+        rule = rule_of(report.form_id, rules)
+        values = rule.values(report.answers) if rule is not None else None
+        if values is not None:
+            groups[(report.form_id, *values)].append(report)
     found = []
     for key, group in sorted(groups.items()):
-        rule = rules[key[0]]
+        rule = rule_of(key[0], rules)
         for a, b in combinations(sorted(group, key=lambda r: (r.clock, r.id)), 2):
-            if _close(a, b, rule):
-                found.append(Duplicate(a.id, b.id, "supersedes" if rule.supersedes else "alike"))
+            if rule is None or (fresh is not None and a.id not in fresh and b.id not in fresh) or not _close(a, b, rule):
+                continue
+            share = likeness(a.answers, b.answers)
+            if share >= rule.likeness:
+                found.append(Duplicate(a.id, b.id, "supersedes" if rule.supersedes else "alike", share))
     return found
 
 
@@ -87,3 +123,54 @@ def _close(a: ReportFace, b: ReportFace, rule: DuplicateRule) -> bool:
     if rule.distance_m is None or a.position is None or b.position is None:
         return rule.distance_m is None
     return distance_m(a.position, b.position) <= rule.distance_m
+
+
+def likeness(a: Mapping[str, str], b: Mapping[str, str]) -> float:
+    """The share of questions answered in either report that both answer alike (case and accents apart); 0 to 1."""
+    asked = sorted({name for name in (*a, *b) if name not in UNCOUNTED and (a.get(name) or b.get(name))})
+    if not asked:
+        return 0.0
+    return round(sum(fold(a.get(name, "")) == fold(b.get(name, "")) for name in asked) / len(asked), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A pair with what an officer said of it (None: nothing yet)."""
+
+    earlier: str
+    later: str
+    relation: Relation
+    verdict: Verdict | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the two are one for counting: an officer said so, or the form supersedes and nobody said otherwise."""
+        return self.verdict == "same" or (self.verdict is None and self.relation == "supersedes")
+
+    @property
+    def open(self) -> bool:
+        """Whether an officer is asked."""
+        return self.verdict is None and self.relation == "alike"
+
+
+def count(reports: Collection[str], pairs: Iterable[Judged]) -> tuple[int, int]:
+    """How many events these reports tell of, (at least, at most): open pairs count as one below, as two above (rule C.10)."""
+    known = [pair for pair in pairs if pair.earlier in reports and pair.later in reports]
+    certain = [(pair.earlier, pair.later) for pair in known if pair.repeats]
+    possible = certain + [(pair.earlier, pair.later) for pair in known if pair.open]
+    return _groups(reports, possible), _groups(reports, certain)
+
+
+def _groups(reports: Collection[str], edges: Sequence[tuple[str, str]]) -> int:
+    """The number of connected groups."""
+    above = {report: report for report in reports}
+
+    def top(report: str) -> str:
+        while above[report] != report:
+            above[report] = above[above[report]]
+            report = above[report]
+        return report
+
+    for a, b in edges:
+        above[top(a)] = top(b)
+    return sum(top(report) == report for report in above)

@@ -1,0 +1,163 @@
+"""Reports that may be of one event, as a projection of the reports and of officers' verdicts (services.report_verdicts).
+
+`fold` is one of the worker's folders. Nothing here drops a report: what repeats another is kept, shown, and not counted again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from forms.submission import walk
+from server.models import Event, Fact, ReportFace, ReportPair, Submission, SubmissionSummary
+from server.queries import importing as retracting
+from server.queries import report_duplicates as queries
+from server.queries.summaries import touched_roots
+from server.services.documents import definition_for, parsed
+from sync.merge import dedupe
+from sync.merge.facts import Position, Retraction, derived_id
+from sync.merge.judgements import standing
+
+MAX_ANSWER = 200
+
+
+def pair_subject(project_id: int, xml_form_id: str, a: str, b: str) -> str:
+    """How a verdict names its pair of reports (root instanceIDs), alike on every server and in either order."""
+    return derived_id("reports", str(project_id), xml_form_id, *sorted((a, b)))
+
+
+def fold(session: Session, facts: Collection[Fact]) -> None:
+    """Compares the reports that these facts speak of with those whose keys agree. The caller commits."""
+    ids = [fact.id for fact in facts if fact.kind in ("submission", "event")]
+    if not ids:
+        return
+    keys = {key for key in touched_roots(session, ids) if not key[2]}
+    rows = list(queries.summaries(session, keys)) if keys else []
+    roots = {row.root_fact_id for row in rows}
+    for event in queries.judged(session, ids):
+        told = event.payload
+        found = queries.faces_of(session, int(told["project_id"]), told["xml_form_id"], (told["a"], told["b"]))
+        roots |= {face.root_fact_id for face in found}
+        known = {each.root_fact_id for each in rows}
+        rows += [row for row in _of_faces(session, found) if row.root_fact_id not in known]
+    if roots:
+        _compare(session, rows)
+
+
+def _of_faces(session: Session, faces: Sequence[ReportFace]) -> Sequence[SubmissionSummary]:
+    return queries.summaries(session, {(face.project_id, face.xml_form_id, False, face.root_instance_id) for face in faces})
+
+
+def _compare(session: Session, rows: Sequence[SubmissionSummary]) -> None:
+    """Makes what is compared of these reports anew, and their pairs."""
+    roots = {row.root_fact_id for row in rows}
+    queries.forget(session, roots)
+    made = _faces(session, [row for row in rows if row.deleted_at is None and row.review_state != "rejected"])
+    queries.add(session, ReportFace, made)
+    if not made:
+        return
+    known: dict[str, ReportFace] = {}
+    for one in made:
+        rule = dedupe.rule_of(one["xml_form_id"], dedupe.shipped_rules())
+        window = dt.timedelta(days=rule.days + 1 if rule is not None else 0)
+        around = queries.near(session, one["block"], one["observed_at"] - window, one["observed_at"] + window)
+        known |= {str(face.root_fact_id): face for face in around}
+    fresh = dedupe.duplicates([_face(face) for face in known.values()], fresh={str(root) for root in roots})
+    verdicts = _verdicts(session, {_subject(known, pair) for pair in fresh})
+    new = []
+    for pair in fresh:
+        verdict, event = verdicts.get(_subject(known, pair), (None, None))
+        first = known[pair.earlier]
+        new.append({
+            "earlier": int(pair.earlier), "later": int(pair.later), "project_id": first.project_id,
+            "xml_form_id": first.xml_form_id,
+            "relation": pair.relation, "likeness": pair.likeness, "features": {}, "verdict": verdict, "event_uuid": event,
+        })  # fmt: skip
+    queries.add(session, ReportPair, new)
+
+
+def _subject(known: Mapping[str, ReportFace], pair: dedupe.Duplicate) -> str:
+    one, other = known[pair.earlier], known[pair.later]
+    return pair_subject(one.project_id, one.xml_form_id, one.root_instance_id, other.root_instance_id)
+
+
+def _faces(session: Session, rows: Sequence[SubmissionSummary]) -> list[dict[str, Any]]:
+    rules = dedupe.shipped_rules()
+    documents = queries.current(session, {row.current_fact_id for row in rows})
+    clocks = queries.clocks(session, {row.root_fact_id for row in rows})
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        rule = dedupe.rule_of(row.xml_form_id, rules)
+        answers = answers_of(session, documents.get(row.current_fact_id))
+        values = rule.values(answers) if rule is not None else None
+        if values is None:
+            continue
+        block = hashlib.sha256("\x1f".join((str(row.project_id), row.xml_form_id, *values)).encode()).hexdigest()
+        found.append({
+            "root_fact_id": row.root_fact_id, "project_id": row.project_id, "xml_form_id": row.xml_form_id,
+            "root_instance_id": row.root_instance_id, "block": block, "observed_at": row.observed_at,
+            "hlc": clocks[row.root_fact_id], "lat": row.lat, "lon": row.lon, "answers": answers,
+        })  # fmt: skip
+    return found
+
+
+def answers_of(session: Session, document: Submission | None) -> dict[str, str]:
+    """The answers outside repeats by question, each cut to 200 characters; none of a locked or purged report."""
+    submission = parsed(document) if document is not None else None
+    definition = definition_for(session, document) if document is not None else None
+    if submission is None or definition is None or submission.encrypted:
+        return {}
+    rule = dedupe.rule_of(definition.form_id, dedupe.shipped_rules())
+    keys = {name for key in rule.keys for name in key.split("|")} if rule is not None else set()
+    found = {}
+    for field, indices, text in walk(submission, definition):
+        # What the form computes by itself (an id, a label) says nothing of its own, but a key may be computed.
+        told = (field.control is not None and field.calculate is None) or field.name in keys
+        if told and not indices and text and text.strip() and field.name not in dedupe.UNCOUNTED:
+            found[field.name] = text.strip()[:MAX_ANSWER]
+    return found
+
+
+def _face(row: ReportFace) -> dedupe.ReportFace:
+    place = Position(row.lat, row.lon) if row.lat is not None and row.lon is not None else None
+    return dedupe.ReportFace(str(row.root_fact_id), row.xml_form_id, row.answers, row.observed_at, row.hlc, place)
+
+
+def _verdicts(session: Session, subjects: Collection[str]) -> dict[str, tuple[str, str]]:
+    """The verdict in force on each pair with its event: the highest that stands, by authority, clock and id."""
+    events = queries.verdict_events(session, subjects)
+    against = retracting.retractions(session, [fact.uuid for _event, fact in events])
+    told = {fact.uuid: event for event, fact in events}
+    stand = standing([_as_event(*one) for one in events], [_as_event(*one) for one in against])
+    found: dict[str, tuple[str, str]] = {}
+    for event in sorted(stand, key=lambda each: each.rank):
+        said = told[event.id]
+        found[str(said.subject)] = (str(said.payload["verdict"]), event.id)
+    return found
+
+
+def _as_event(event: Event, fact: Fact) -> Retraction:
+    return Retraction(
+        id=fact.uuid, clock=fact.hlc, at=fact.received_at, authority=int(event.payload.get("authority", 0)),
+        target=str(event.payload.get("target", "")),
+    )  # fmt: skip
+
+
+def repeated(session: Session, roots: Iterable[int]) -> set[int]:
+    """Those of these reports that an officer called the same as an earlier one of them: they are not counted again."""
+    pairs = queries.pairs_among(session, set(roots))
+    return {pair.later for pair in pairs if pair.verdict == "same"}
+
+
+def events_told(session: Session, roots: Collection[int]) -> tuple[int, int]:
+    """How many events these reports tell of, (at least, at most)."""
+    pairs = [
+        dedupe.Judged(str(pair.earlier), str(pair.later), "supersedes" if pair.relation == "supersedes" else "alike",
+                      "same" if pair.verdict == "same" else "different" if pair.verdict == "different" else None)
+        for pair in queries.pairs_among(session, roots)
+    ]  # fmt: skip
+    return dedupe.count({str(root) for root in roots}, pairs)
