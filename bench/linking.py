@@ -6,6 +6,7 @@ Also draws the reliability plot of docs/matching.md, and measures the developmen
 from __future__ import annotations
 
 import csv
+import os
 import resource
 import statistics
 import time
@@ -18,11 +19,12 @@ from bench.linkage.countries import FIRST_HELD_OUT, REGISTERS, Country, make_cou
 from bench.linkage.measure import Figures, calibration_error, figures, mean, reliability
 from bench.linkage.noise import FAMILIES, Row
 from bench.linkage.plot import draw
+from sync.merge.batch import score_batch
 from sync.merge.blocking import own_keys, search_keys, worth_comparing
 from sync.merge.faces import Face
-from sync.merge.link import face_of_row, known_offsets, link, prepared, score_pairs
+from sync.merge.link import face_of_row, known_offsets, link, prepared
 from sync.merge.lists import Lists
-from sync.merge.matching import match
+from sync.merge.matching import load_model, match
 from sync.merge.memory import MemoryStore
 from sync.registers import Matching, load_registers
 
@@ -72,7 +74,7 @@ def _bands(made: Sequence[Country], name: str) -> list[tuple[float, float, int]]
     for country in made:
         faces = prepared(face_of_row(row, name) for row in (*country.reference, *country.reports))
         lists = Lists(faces, {row["record_id"] for row in country.reference})
-        pairs = score_pairs(faces, lists, _matching(name), known_offsets(faces))
+        pairs = score_batch(faces, lists, name, load_model(_matching(name).model), known_offsets(faces))
         judged += [(pair.score, country.truth[pair.a] == country.truth[pair.b]) for pair in pairs]
     return reliability(judged)
 
@@ -104,14 +106,24 @@ def _many(count: int) -> tuple[list[Row], list[Row]]:
 
 def _speeds(batch: int) -> Iterator[dict[str, Any]]:
     known, new = _many(batch)
-    started, used = time.perf_counter(), time.process_time()
-    linked = link(known, new, load_registers()["facilities"])
+    started, used = time.perf_counter(), _cpu()
+    linked = link(known, new, load_registers()["facilities"], os.cpu_count() or 1)
     yield {
         "register": "facilities", "speed": "batch", "rows": len(known) + len(new), "things": len(set(linked.clusters.values())),
-        "seconds": round(time.perf_counter() - started, 1), "cpu_seconds": round(time.process_time() - used, 1),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "seconds": round(time.perf_counter() - started, 1), "cpu_seconds": round(_cpu() - used, 1),
+        "peak_mb": _peak_mb(),
     }  # fmt: skip
     yield _arrival([*known, *new])
+
+
+def _cpu() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _peak_mb() -> int:
+    """This process and the largest of its workers, which share what they were born with."""
+    return round(sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024)
 
 
 def _arrival(table: Sequence[Mapping[str, str]]) -> dict[str, Any]:

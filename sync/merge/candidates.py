@@ -36,28 +36,44 @@ def batch_keys(face: Face) -> set[str]:
     return keys
 
 
-def candidates(faces: Sequence[Face]) -> Iterator[tuple[Face, list[Face]]]:
-    """For each face those after it that it is worth comparing with, in the order of `faces`."""
-    import h3
+class Blocks:
+    """The faces of a batch filed under their keys. Each face is compared with those after it, so no pair comes twice."""
 
-    blocks: dict[str, list[int]] = defaultdict(list)
-    keys: list[list[str]] = []
-    cells: dict[str, list[int]] = defaultdict(list)
-    for number, face in enumerate(faces):
-        own = sorted(batch_keys(face))
-        keys.append(own)
-        for key in own:
-            blocks[key].append(number)
-        if face.position:
-            cells[h3.latlng_to_cell(face.position.lat, face.position.lon, RESOLUTION)].append(number)
-    for key, rows in list(blocks.items()):
-        if not 1 < len(rows) <= (MAX_WEAK_BLOCK if key.startswith(_WEAK) else MAX_BLOCK):
-            del blocks[key]
-    for number, face in enumerate(faces):
+    def __init__(self, faces: Sequence[Face]) -> None:
+        import h3
+
+        self.faces = faces
+        self._keys: list[list[str]] = []
+        self._filed: dict[str, list[int]] = defaultdict(list)
+        self._cells: dict[str, list[int]] = defaultdict(list)
+        for number, face in enumerate(faces):
+            own = sorted(batch_keys(face))
+            self._keys.append(own)
+            for key in own:
+                self._filed[key].append(number)
+            if face.position:
+                cell = h3.latlng_to_cell(face.position.lat, face.position.lon, RESOLUTION)
+                self._cells[cell].append(number)
+        for key, rows in list(self._filed.items()):
+            if not 1 < len(rows) <= (MAX_WEAK_BLOCK if key.startswith(_WEAK) else MAX_BLOCK):
+                del self._filed[key]
+
+    def after(self, number: int) -> list[Face]:
+        """The faces after the one with this number that it is worth comparing with, in their order."""
+        import h3
+
+        face = self.faces[number]
         near: set[int] = set()
-        for key in keys[number]:
-            near.update(blocks.get(key, ()))
+        for key in self._keys[number]:
+            near.update(self._filed.get(key, ()))
         if face.position:
             for cell in h3.grid_disk(h3.latlng_to_cell(face.position.lat, face.position.lon, RESOLUTION), 1):
-                near.update(cells.get(cell, ()))
-        yield face, [faces[other] for other in sorted(near) if other > number and worth_comparing(face, faces[other])]
+                near.update(self._cells.get(cell, ()))
+        found = (self.faces[other] for other in sorted(near) if other > number)
+        return [other for other in found if worth_comparing(face, other)]
+
+
+def candidates(faces: Sequence[Face]) -> Iterator[tuple[Face, list[Face]]]:
+    """For each face those after it that it is worth comparing with, in the order of `faces`."""
+    blocks = Blocks(faces)
+    return ((face, blocks.after(number)) for number, face in enumerate(faces))

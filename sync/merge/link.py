@@ -10,10 +10,10 @@ import datetime as dt
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
-from sync.merge.candidates import candidates
+from sync.merge.batch import score_batch
 from sync.merge.clustering import cluster, components
 from sync.merge.faces import Face, named, phone_digits
 from sync.merge.facts import Position
@@ -22,8 +22,8 @@ from sync.merge.judgements import Pair, pair_of
 from sync.merge.lists import KnownOffsets, Lists, find_offsets, with_coordinates_unswapped, with_shared_positions_vague
 from sync.merge.matching import DIGITS, Match, load_model, match_of
 from sync.merge.names import fold
-from sync.merge.neighbourhood import Scored, neighbour_numbers, scored
-from sync.registers import Matching, Register
+from sync.merge.neighbourhood import Scored
+from sync.registers import Register
 
 Row = Mapping[str, str]
 AREAS = ("adm1", "adm2", "adm3")
@@ -76,10 +76,11 @@ def _date(text: str | None) -> dt.date | None:
         return None
 
 
-def link(reference: Iterable[Row], reports: Iterable[Row], register: Register) -> Linked:
+def link(reference: Iterable[Row], reports: Iterable[Row], register: Register, workers: int = 1) -> Linked:
     """Links the rows of both tables (each needs a unique `record_id`) by the rules of `register`.
 
     Columns: name, type, adm1, adm2, adm3, lat, lon, gps_acc_m, phone, code, date, team; all may be absent or empty.
+    `workers`: how many processes may be used; the answer does not depend on it.
     Raises ValueError for a register without matching and for a repeated record_id.
     """
     matching = register.matching
@@ -94,8 +95,8 @@ def link(reference: Iterable[Row], reports: Iterable[Row], register: Register) -
     by_id = {face.id: face for face in faces}
     known = {row["record_id"] for row in reference}
     offsets = known_offsets(faces)
-    pairs = score_pairs(faces, Lists(faces, known), matching, offsets)
     model = load_model(matching.model)
+    pairs = score_batch(faces, Lists(faces, known), matching.words, model, offsets, workers)
     clusters = grouped(by_id, pairs, known, model.link_from)
     questions = worth_asking(pairs, clusters, len(rows) - len(known), known, model.review_from)
     rivals = _rivals(pairs, questions)
@@ -144,26 +145,6 @@ def known_offsets(faces: Iterable[Face]) -> KnownOffsets | None:
     few = [same for _, same in sorted(by_name.items()) if 1 < len(same) <= ONE_NAME_ROWS]
     offsets = find_offsets(pair for same in few for pair in combinations(same, 2))
     return offsets if offsets.vectors else None
-
-
-def score_pairs(
-    faces: Sequence[Face], lists: Lists, matching: Matching, offsets: KnownOffsets | None
-) -> list[Scored]:
-    """All candidate pairs scored among their neighbours, the hopeless ones left out, in the order of their ids.
-
-    `faces` are sorted by id, as `prepared` gives them.
-    """
-    model = load_model(matching.model)
-    alone = []
-    for face, others in candidates(faces):
-        for other in others:
-            pair = scored(face, other, compare(face, other, matching.words, offsets), model, lists)
-            if pair is not None:
-                alone.append(pair)
-    if model.second is None:
-        return alone
-    scores = model.among_neighbours(neighbour_numbers(alone, lists.home))
-    return [replace(pair, score=score) for pair, score in zip(alone, scores, strict=True)]
 
 
 def grouped(ids: Iterable[str], pairs: Sequence[Scored], reference: Collection[str], link_from: float) -> dict[str, str]:

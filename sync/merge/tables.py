@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def link_files(reference: Path, reports: Path, mapping: Path, register: str, rev
         raise TableRefused(f"there is no register '{register}' to match by; use one of: {', '.join(registers)}.")
     known, new = read_table(reference), read_table(reports)
     try:
-        linked = link(known, new, registers[register])
+        linked = link(known, new, registers[register], os.cpu_count() or 1)
     except ValueError as error:
         raise TableRefused(f"{reference} and {reports}: {error}.") from error
     rows = [(row["record_id"], linked.clusters[row["record_id"]]) for row in (*known, *new)]

@@ -9,6 +9,7 @@ import pytest
 
 from bench.linkage.countries import make_country
 from bench.linkage.measure import new_tied, pairwise
+from sync.merge import batch
 from sync.merge.link import link
 from sync.merge.tables import TableRefused, link_files, read_table
 from sync.registers import load_registers
@@ -98,6 +99,15 @@ def test_a_country_nobody_trained_on_is_linked_well_and_the_same_in_any_order(re
 
     assert pairwise(made.truth, found)[2] >= least
     assert link(made.reference[::-1], made.reports[::-1], REGISTERS[register]).clusters == found
+
+
+def test_the_answer_does_not_depend_on_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_ROWS_PER_WORKER", 50)
+    made = make_country("facilities", 977_780)
+
+    alone, two = (link(made.reference, made.reports, REGISTERS["facilities"], workers) for workers in (1, 2))
+
+    assert alone == two
 
 
 def test_few_reports_of_new_things_are_tied_to_a_row_of_the_reference() -> None:
