@@ -128,17 +128,22 @@ class Sender:
             return
         if self._target is None:
             self._target = self._connection.announce()
-        small, large = self._sorted(len(item.xml), parts, self._target)
+        small, large = self._sorted(item, parts, self._target)
         if (small or not item.xml_sent or not large) and not self._post(item, small, self._target, more=bool(large)):
             return
         if large:
             self._carry(item, large)
 
-    def _sorted(self, xml_size: int, parts: Sequence[Part], target: Target) -> tuple[list[Part], list[Part]]:
-        """What goes with the report, and what goes in pieces after it: large files, where the server takes pieces."""
-        if not target.in_pieces or xml_size + sum(part.size for part in parts) <= SMALL_REPORT:
+    def _sorted(self, item: Item, parts: Sequence[Part], target: Target) -> tuple[list[Part], list[Part]]:
+        """What goes with the report, and what goes in pieces after it: large files, where the server takes pieces.
+
+        What was begun in pieces ends in pieces, also when it is all that is left: the server has some of it already.
+        """
+        begun = {part.name for part in parts if self._store.upload_of(item.id, part.name) is not None}
+        if not target.in_pieces or (not begun and len(item.xml) + sum(part.size for part in parts) <= SMALL_REPORT):
             return list(parts), []
-        return [part for part in parts if part.size <= SMALL_FILE], [part for part in parts if part.size > SMALL_FILE]
+        large = [part for part in parts if part.size > SMALL_FILE or part.name in begun]
+        return [part for part in parts if part not in large], large
 
     def _post(self, item: Item, parts: Sequence[Part], target: Target, more: bool) -> bool:
         """Posts the report with these files, in as many bodies as it takes; True when the server has them all."""
