@@ -100,13 +100,17 @@ def repeated_names(session: Session, batch_id: str) -> int:
     return session.scalar(select(func.coalesce(func.sum(groups.c.n), 0))) or 0
 
 
-def first_with_key(session: Session, batch_id: str, keys: Collection[str]) -> dict[str, int]:
-    """The first row of each of the list's own codes."""
-    query = (
-        select(ImportRow.key, func.min(ImportRow.number)).where(ImportRow.batch_id == batch_id, ImportRow.key.in_(keys))
-        .group_by(ImportRow.key)
+def repeated_keys(session: Session, batch_id: str) -> list[tuple[ImportRow, int]]:
+    """The rows whose own code an earlier sound row has already, with the number of that row."""
+    first = (
+        select(ImportRow.key, func.min(ImportRow.number).label("first"))
+        .where(ImportRow.batch_id == batch_id, ImportRow.key.is_not(None), ImportRow.outcome == "said")
+        .group_by(ImportRow.key).having(func.count() > 1).subquery()
     )
-    return {str(key): number for key, number in session.execute(query)}
+    query = select(ImportRow, first.c.first).join(first, first.c.key == ImportRow.key).where(
+        ImportRow.batch_id == batch_id, ImportRow.outcome == "said", ImportRow.number > first.c.first
+    )
+    return [(row, number) for row, number in session.execute(query.order_by(ImportRow.number))]
 
 
 def placed_names(session: Session, batch_id: str) -> list[tuple[int, str, str | None, float, float]]:

@@ -179,7 +179,7 @@ def set_columns(
             if code:
                 chosen.setdefault(name, {})[fold(text)] = code
     batch.mapping, batch.codes = dict(mapping), chosen
-    batch.options = {**batch.options, "swap": bool(swap)}
+    batch.options = {**batch.options, "swap": bool(swap), "keys_checked": False}
     batch.offsets, batch.shifts = {}, None
     queries.look_again(session, batch.id)
     audit(session, who, "import.columns", f"import/{batch.id}", {"mapping": dict(mapping)})
@@ -196,6 +196,7 @@ def set_shifts(session: Session, who: Identity, batch: ImportBatch, areas: Colle
     unknown = [area for area in areas if area not in found]
     if unknown:
         raise Problem("unexpected_value", field="shift", value=unknown[0], reason="no such shift was found.")
+    batch.options = {**batch.options, "keys_checked": False}
     batch.shifts = {area: [found[area]["dlat"], found[area]["dlon"]] for area in sorted(areas)}
     audit(session, who, "import.shifts", f"import/{batch.id}", {"shifts": batch.shifts})
     queries.look_again(session, batch.id)

@@ -201,6 +201,9 @@ def check(session: Session, batch: ImportBatch) -> None:
     if fresh:
         _say(session, batch, rules, fresh)
         return
+    if not batch.options.get("keys_checked"):
+        _refuse_repeated(session, batch)
+        batch.options = {**batch.options, "keys_checked": True}
     if "shifts" not in batch.offsets:
         batch.offsets = _offsets(session, batch)
     said = queries.rows(session, batch.id, "said", -1, MATCH_ROWS)
@@ -215,16 +218,10 @@ def _say(session: Session, batch: ImportBatch, rules: Register, found: Sequence[
     reading = reading_of(session, batch, rules)
     sectors = queries.area_sectors(session) if batch.sector_id is not None else {}
     understood = {row.number: rows.understand(row.cells, reading) for row in found}
-    first = queries.first_with_key(session, batch.id, {u.key for u in understood.values() if u.key})
-    key_column = reading.columns.get("_key")
-    used: dict[str, int] = dict(first)
     for row in found:
         said = understood[row.number]
         faults = list(said.faults)
         sound = said.sound
-        if said.key and used.setdefault(said.key, row.number) < row.number:
-            faults.append(rows.Fault(key_column, "cell_repeated", str(used[said.key]), said.key[:80]))
-            sound = False
         if said.area and sectors.get(said.area, batch.sector_id) not in (batch.sector_id, None):
             faults.append(rows.Fault(_area_column(rules, reading), "cell_wrong", "own_sector", said.area))
             sound = False
@@ -236,6 +233,14 @@ def _say(session: Session, batch: ImportBatch, rules: Register, found: Sequence[
         row.match_id, row.score, row.features = None, None, None
         row.outcome = "said" if sound else "fault"
     batch.done += len(found)
+
+
+def _refuse_repeated(session: Session, batch: ImportBatch) -> None:
+    """A code that stands twice in a list names no row: the first keeps it, the others are left out."""
+    for row, first in queries.repeated_keys(session, batch.id):
+        fault = rows.Fault(batch.mapping.get("_key"), "cell_repeated", str(first), (row.key or "")[:80])
+        row.faults = [*(row.faults or []), dataclasses.asdict(fault)]
+        row.outcome = "fault"
 
 
 def _area_column(rules: Register, reading: Reading) -> int | None:

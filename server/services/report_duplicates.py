@@ -107,12 +107,15 @@ def _faces(session: Session, rows: Sequence[SubmissionSummary]) -> list[dict[str
 
 def answers_of(session: Session, document: Submission | None) -> dict[str, str]:
     """The answers outside repeats by question, each cut to 200 characters; none of a locked or purged report."""
-    submission = parsed(document) if document is not None else None
     definition = definition_for(session, document) if document is not None else None
-    if submission is None or definition is None or submission.encrypted:
+    if document is None or definition is None:
         return {}
     rule = dedupe.rule_of(definition.form_id, dedupe.shipped_rules())
     keys = {name for key in rule.keys for name in key.split("|")} if rule is not None else set()
+    # A form without the questions that its rule asks for need not be read.
+    submission = parsed(document) if keys & {field.name for field in definition.fields} else None
+    if submission is None or submission.encrypted:
+        return {}
     found = {}
     for field, indices, text in walk(submission, definition):
         # What the form computes by itself (an id, a label) says nothing of its own, but a key may be computed.

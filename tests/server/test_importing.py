@@ -321,3 +321,13 @@ def test_unknown_codes_are_named_and_can_be_mapped(session: Session, cast: Cast,
 
     row = session.scalars(select(ImportRow).where(ImportRow.label == "One")).one()
     assert (row.values or {})["fac_type"] == "health_post"
+
+
+def test_a_code_that_stands_twice_keeps_its_first_row(session: Session, cast: Cast, settings: Settings) -> None:
+    known_clinics(session, cast)
+
+    batch = previewed(session, settings, who(session, cast), "Name,Code\nOne,A\nTwo,B\nThree,A\n")
+
+    assert outcomes(session, batch) == {"One": "new", "Two": "new", "Three": "fault"}
+    [fault] = session.scalars(select(ImportRow).where(ImportRow.label == "Three")).one().faults or []
+    assert (fault["code"], fault["expected"], fault["column"]) == ("cell_repeated", "2", 1)
