@@ -163,6 +163,7 @@ def load_words(name: str) -> Words:
     )
 
 
+@lru_cache(maxsize=100_000)
 def fold(text: str) -> str:
     """`text` in plain lower-case latin letters and digits with single spaces; dotted or spaced initials are joined."""
     text = re.sub(r"\bال", "ال ", text)
