@@ -216,7 +216,8 @@ def _unglued(token: str, words: Words) -> tuple[str, frozenset[str]]:
     for length in range(min(9, len(token) - 3), 2, -1):
         end = token[-length:]
         # Short words that can be spoken may be part of a name; abbreviations without vowels may not.
-        if (length >= 6 or not _VOWEL.search(end)) and (kinds := words.kinds.get((end,))):
+        kinds = words.kinds.get((end,))
+        if kinds and (length >= 6 or not _VOWEL.search(end)):
             return token[:-length], kinds
     return token, frozenset()
 
