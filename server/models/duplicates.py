@@ -17,7 +17,7 @@ from server.models.facts import BigKey
 
 
 class ReportFace(Model):
-    """What is compared of a report: the answers that its form's rule names, when and where. block: hash of the keys that agree."""
+    """What is compared of a report: answers by question, when and where. block: hash of the keys that agree."""
 
     __tablename__ = "report_faces"
     root_fact_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
