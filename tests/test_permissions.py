@@ -208,6 +208,13 @@ def test_the_api_takes_no_cookie(app: Flask, callers: Callers) -> None:
     assert taken == []
 
 
+# What a person's own client remembers for that person; nobody else reads it.
+OWN_PREFERENCES = {
+    f"{method} /v1/user-preferences/{place}" for method in ("PUT", "DELETE")
+    for place in ("site/<name>", "project/<project_id>/<name>")
+}
+
+
 def test_read_only_account_changes_nothing_but_its_own(app: Flask, session: Session, cast: Cast, callers: Callers) -> None:
     user = session.get(User, cast.hq_officer.actor_id)
     assert user is not None
@@ -221,7 +228,7 @@ def test_read_only_account_changes_nothing_but_its_own(app: Flask, session: Sess
 
     assert changing <= {
         "POST /account/password", "PUT /v1/users/<actor_id>/password", "DELETE /v1/sessions/current",
-        "DELETE /v1/sessions/<token>",
+        "DELETE /v1/sessions/<token>", *OWN_PREFERENCES,
     }
 
 
@@ -238,7 +245,7 @@ def test_one_time_password_opens_nothing_but_ones_own_account(
     assert opened <= {
         "GET /", "GET /account", "POST /account/password", "GET /v1/roles", "GET /v1/roles/<name>", "GET /v1/sessions/restore",
         "DELETE /v1/sessions/current", "DELETE /v1/sessions/<token>", "GET /v1/users/current",
-        "PUT /v1/users/<actor_id>/password", "GET /v1/users/<actor_id>",
+        "PUT /v1/users/<actor_id>/password", "GET /v1/users/<actor_id>", *OWN_PREFERENCES,
     }
 
 
