@@ -34,7 +34,9 @@ def batch(session: Session, scope: Scope, batch_id: str) -> ImportBatch | None:
 def next_to_work(session: Session) -> ImportBatch | None:
     """The list that has waited longest for the worker."""
     query = select(ImportBatch).where(ImportBatch.state.in_(WORKING)).order_by(ImportBatch.updated_at, ImportBatch.id)
-    return session.scalar(query.limit(1))
+    # Two workers (the server's and the console's) never take one step of a list at once.
+    locked = query.limit(1).with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    return session.scalar(locked)
 
 
 def rows(session: Session, batch_id: str, outcome: str, after: int, limit: int) -> Sequence[ImportRow]:

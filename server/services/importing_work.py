@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ from sync.merge.names import fold
 from sync.registers import Matching, Register
 
 SLICE = 0.5
+# A reader that has not been heard of for so long is dead, and its list is read anew.
+OTHER_READER = dt.timedelta(seconds=60)
 READ_ROWS, SAID_ROWS, MATCH_ROWS = 1_000, 500, 100
 # Rows of one fact, and facts of one commit: a batch of folding (25 facts on SQLite) shall hold the database for a moment only.
 FACT_ROWS, FACTS = 10, 25
@@ -51,17 +54,18 @@ class Importer:
         """Works for about so long and commits; False when no list waits for the worker."""
         end = time.monotonic() + seconds
         while True:
-            batch = queries.next_to_work(session)
-            if batch is None:
-                session.rollback()
-                return False
-            try:
-                with turn(session.get_bind()):
+            with turn(session.get_bind()):
+                batch = queries.next_to_work(session)
+                if batch is None:
+                    session.rollback()
+                    return False
+                batch_id = batch.id
+                try:
                     self._step(session, batch)
                     session.commit()
-            except Problem as problem:
-                session.rollback()
-                self._fail(session, batch.id, problem)
+                except Problem as problem:
+                    session.rollback()
+                    self._fail(session, batch_id, problem)
             if time.monotonic() >= end:
                 return True
 
@@ -79,9 +83,15 @@ class Importer:
             merge(session, batch)
 
     def _read(self, session: Session, batch: ImportBatch) -> None:
-        if self.reader is None or self.reader.batch_id != batch.id:
+        if self.reader is None or self.reader.batch_id != batch.id or self.reader.token != batch.options.get("reader"):
+            self.reader = None
+            if batch.options.get("reader") and journal.now() - batch.updated_at < OTHER_READER:
+                time.sleep(0.05)  # somebody else reads this list
+                return
             queries.delete_rows(session, batch.id)
             self.reader = _Reader(self.settings, batch)
+            batch.done, batch.options = 0, {"reader": self.reader.token}
+        batch.updated_at = journal.now()
         if self.reader.next(session, batch):
             return
         self.reader = None
@@ -103,7 +113,7 @@ class _Reader:
     """Reads a list into rows, noting samples and values of each column."""
 
     def __init__(self, settings: Settings, batch: ImportBatch) -> None:
-        self.batch_id = batch.id
+        self.batch_id, self.token = batch.id, str(uuid.uuid4())
         path = importing.upload_path(settings, batch.id)
         if not path.exists():
             raise list_files.unreadable("the uploaded file is gone; upload it again", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -331,3 +332,20 @@ def test_a_code_that_stands_twice_keeps_its_first_row(session: Session, cast: Ca
     assert outcomes(session, batch) == {"One": "new", "Two": "new", "Three": "fault"}
     [fault] = session.scalars(select(ImportRow).where(ImportRow.label == "Three")).one().faults or []
     assert (fault["code"], fault["expected"], fault["column"]) == ("cell_repeated", "2", 1)
+
+
+def test_a_second_worker_leaves_a_list_alone_that_another_reads(session: Session, cast: Cast, settings: Settings) -> None:
+    known_clinics(session, cast)
+    officer = who(session, cast)
+    text = "Name\n" + "".join(f"Clinic {i}\n" for i in range(2_500))
+    batch = importing.begin(
+        session, officer, settings, dataset="facilities", name="L", owner="O", listed_on="2026-01-01", sensitivity="low",
+        filename="l.csv", file=io.BytesIO(text.encode()),
+    )  # fmt: skip
+    one, other = Importer(settings), Importer(settings)
+    one.work(session, 0.0)
+
+    other.work(session, 0.0)
+    one.drain(session)
+
+    assert (batch.state, batch.total, queries.count(session, batch.id)) == ("columns", 2_500, 2_500)
