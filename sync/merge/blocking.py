@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-from rapidfuzz.distance import JaroWinkler, Levenshtein
-
+from sync.merge import distances
 from sync.merge.faces import Face
 from sync.merge.names import Name
 
@@ -81,18 +80,18 @@ def worth_comparing(a: Face, b: Face) -> bool:
         east = (place.lon - other.lon) * math.cos(math.radians(place.lat))
         metres = math.hypot(north, east) * _METRES_PER_DEGREE
         least = next((alike for limit, alike in _ROUGH if metres <= limit), _ROUGH_FAR)
-    if JaroWinkler.similarity(first.sound, second.sound) >= least:
+    if distances.JaroWinkler.similarity(first.sound, second.sound) >= least:
         return True
     if (a.phone is not None and a.phone == b.phone) or (a.code is not None and a.code == b.code):
         return True
     if len(a.names) + len(b.names) > 2 and any(
-        JaroWinkler.similarity(x.sound, y.sound) >= least for x in a.names for y in b.names
+        distances.JaroWinkler.similarity(x.sound, y.sound) >= least for x in a.names for y in b.names
     ):
         return True
     words = set(first.sounds)
     if (len(words) > 1 or len(second.sounds) > 1) and not words.isdisjoint(second.sounds):
         return True
     if not (first.shorts or second.shorts):
-        return Levenshtein.normalized_similarity(first.sound, second.sound) >= least
+        return distances.Levenshtein.normalized_similarity(first.sound, second.sound) >= least
     both = [(x, y) for n in a.names for m in b.names for x, y in ((n, m), (m, n))]
     return any(not set(x.shorts).isdisjoint(y.initials) for x, y in both)

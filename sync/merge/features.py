@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from rapidfuzz.distance import JaroWinkler, Levenshtein
-
+from sync.merge import distances
 from sync.merge.faces import Face, distance_m
 from sync.merge.facts import Position
 from sync.merge.names import Name, Words, analyse, equal_core, fold, load_words, sound
@@ -57,7 +56,8 @@ def likeness(a: Name, b: Name) -> float:
         return 0.97
     if len(a.sounds) == len(b.sounds) > 1 and sorted(a.sounds) == sorted(b.sounds):
         return 0.97
-    whole = 0.5 * JaroWinkler.similarity(a.sound, b.sound) + 0.5 * Levenshtein.normalized_similarity(a.sound, b.sound)
+    start = distances.JaroWinkler.similarity(a.sound, b.sound)
+    whole = 0.5 * start + 0.5 * distances.Levenshtein.normalized_similarity(a.sound, b.sound)
     return min(0.96, max(whole, _by_token(a.sounds, b.sounds)))
 
 
@@ -72,7 +72,7 @@ def _by_token(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     for token in a:
         best, closest = -1.0, ""
         for other in left:
-            value = 1.0 if other == token else Levenshtein.normalized_similarity(token, other)
+            value = 1.0 if other == token else distances.Levenshtein.normalized_similarity(token, other)
             if value > best or (value == best and other > closest):
                 best, closest = value, other
         matched += len(token) * best
@@ -213,8 +213,8 @@ def _own_words(a: Name, b: Name, words: Words) -> list[str]:
     """For names of many words: how many each has for itself, and whether those are countries (branches)."""
     left, right = list(a.sounds), list(b.sounds)
     for word in a.sounds:
-        best = max(right, key=lambda other: (Levenshtein.normalized_similarity(word, other), other), default=None)
-        if best is not None and Levenshtein.normalized_similarity(word, best) >= 0.75:
+        best = max(right, key=lambda other: (distances.Levenshtein.normalized_similarity(word, other), other), default=None)
+        if best is not None and distances.Levenshtein.normalized_similarity(word, best) >= 0.75:
             left.remove(word)
             right.remove(best)
     fewer, more = sorted((min(len(left), 3), min(len(right), 3)))
@@ -264,7 +264,7 @@ def _area_levels(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> tuple[
 def _area_agreement(x: str, y: str) -> str:
     if x == y:
         return "same"
-    alike = JaroWinkler.similarity(sound(x.replace(" ", "")), sound(y.replace(" ", "")))
+    alike = distances.JaroWinkler.similarity(sound(x.replace(" ", "")), sound(y.replace(" ", "")))
     return "same" if alike >= 0.9 else "alike" if alike >= 0.8 else "differs"
 
 

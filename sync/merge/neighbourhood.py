@@ -12,8 +12,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz.distance import JaroWinkler, Levenshtein
-
+from sync.merge import distances
 from sync.merge.faces import Face
 from sync.merge.features import VAGUE_NAMES, Comparison
 from sync.merge.lists import Lists
@@ -66,9 +65,10 @@ def _own_numbers(a: Face, b: Face, score: float, comparison: Comparison, model: 
     metres = comparison.distance_m
     area1, area2 = _level(levels, "area1"), _level(levels, "area2")
     return [
-        logit(score), comparison.likeness, JaroWinkler.similarity(name_a.sound, name_b.sound),
-        Levenshtein.normalized_similarity(name_a.core_text, name_b.core_text),
-        float(min(9, Levenshtein.distance(name_a.sound, name_b.sound))), float(min(len(name_a.sound), len(name_b.sound))),
+        logit(score), comparison.likeness, distances.JaroWinkler.similarity(name_a.sound, name_b.sound),
+        distances.Levenshtein.normalized_similarity(name_a.core_text, name_b.core_text),
+        float(min(9, distances.Levenshtein.distance(name_a.sound, name_b.sound))),
+        float(min(len(name_a.sound), len(name_b.sound))),
         _NO_DISTANCE if metres is None else math.log10(1 + metres), float(not levels.isdisjoint(MISTAKES)),
         _level(levels, "type"), _level(levels, "kind"), _level(levels, "number", 0.2), _level(levels, "qualifier", 0.2),
         area1, area2, area1 + area2 + _level(levels, "area3") + float("area_crossed" in levels),
