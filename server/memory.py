@@ -5,6 +5,9 @@ from __future__ import annotations
 import ctypes
 import gc
 
+LARGE = 1_000_000
+"""Bytes of a document from which its memory is worth giving back at once; reports of phones have some kB."""
+
 
 def spare_memory() -> None:
     """Tells glibc to keep two arenas and to give freed memory back: with 16 threads it would keep tens of MB. No-op elsewhere."""
@@ -19,6 +22,19 @@ def spare_memory() -> None:
 def give_memory_back() -> None:
     """Returns what was used and freed to the system; no-op where the C library cannot."""
     gc.collect()
+    _trim()
+
+
+def trim_after(size: int) -> None:
+    """The same, at once and without looking for cycles, after a document of so many bytes if that is large.
+
+    The nodes of 10 MB of XML take 64 MB in small pieces, which the C library would keep for itself.
+    """
+    if size > LARGE:
+        _trim()
+
+
+def _trim() -> None:
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError):

@@ -6,10 +6,9 @@ Text that a spreadsheet would run as a formula is neutralised; numbers and place
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +23,8 @@ SYSTEM = (
     "KEY", "SubmitterID", "SubmitterName", "AttachmentsPresent", "AttachmentsExpected", "Status", "ReviewState", "DeviceID",
     "Edits", "FormVersion",
 )
+# Characters of a line.
+_LONG = 65_536
 _PLACE = re.compile(r"[\d.eE+\-\s;,]*")
 _PARTS = ("Latitude", "Longitude", "Altitude", "Accuracy")
 
@@ -150,28 +151,26 @@ class CsvForm:
         return b"%b,%b%b%b" % (submitted_at.encode(), cells, between, system.encode())
 
 
-@dataclass
 class _Lines:
     """Writes lines of CSV (RFC 4180)."""
 
-    buffer: io.StringIO = field(default_factory=lambda: io.StringIO(newline=""))
+    def __init__(self) -> None:
+        self._rows: list[str] = []
+        self.writer = csv.writer(self)
 
-    def __post_init__(self) -> None:
-        self.writer = csv.writer(self.buffer)
+    def write(self, line: str) -> None:
+        """Takes a line from the writer. A StringIO would hold four bytes a character, and keep them."""
+        self._rows.append(line)
 
-    def line(self, cells: Sequence[Any]) -> str:
+    def line(self, cells: Sequence[str]) -> str:
+        # So would the writer itself: a long answer is quoted here, by the writer's rules.
+        if sum(map(len, cells)) > _LONG:
+            return ",".join(map(_cell, cells)) + "\r\n"
         self.writer.writerow(cells)
-        return self._taken()
+        return self._rows.pop()
 
-    def lines(self, rows: Sequence[Sequence[Any]]) -> str:
-        self.writer.writerows(rows)
-        return self._taken()
-
-    def _taken(self) -> str:
-        text = self.buffer.getvalue()
-        self.buffer.seek(0)
-        self.buffer.truncate()
-        return text
+    def lines(self, rows: Sequence[Sequence[str]]) -> str:
+        return "".join(map(self.line, rows))
 
 
 def _cell(text: str) -> str:

@@ -28,6 +28,8 @@ from server.services.report_reading import Encrypted, Source, read_answers
 
 STRETCH = 1024
 """Reports by root_fact_id: as many of any form as make a part of some hundred kB."""
+LONGEST = 65_536
+"""Bytes of a report's texts: a longer one is always read from its XML, or a part could become as large as memory."""
 QUIET = dt.timedelta(seconds=10)
 """A stretch into which reports still come would be made again and again."""
 # A seventh less room than what isal packs, for 0.02 ms a report; isal unpacks it as fast as its own.
@@ -86,8 +88,9 @@ def _make(session: Session, row: Any) -> None:
     fresh = [each for each in members if each.current_fact_id not in known]
     writers = [words.writer(section) for section in SECTIONS]
     for each, answers in zip(fresh, read_answers(session, words.root, [each.current_fact_id for each in fresh]), strict=True):
-        if answers is not None:
-            known[each.current_fact_id] = tuple(write(answers, each.root_instance_id) for write in writers)
+        texts = () if answers is None else tuple(write(answers, each.root_instance_id) for write in writers)
+        if texts and sum(map(len, texts)) <= LONGEST:
+            known[each.current_fact_id] = texts
     kept = [each for each in members if each.current_fact_id in known]
     ids = array("q", (number for each in kept for number in (each.root_fact_id, each.current_fact_id)))
     values: dict[str, Any] = {

@@ -17,6 +17,7 @@ from forms.encryption import ManifestIncomplete, is_manifest, read_manifest
 from forms.submission import ParsedSubmission, SubmissionXmlError, derived_instance_id, expected_files, parse_submission
 from forms.xmlsafe import XmlRefused
 from server.engines import is_full
+from server.memory import trim_after
 from server.models import Attachment, FormVersion, Submission
 from server.problems import Problem
 from server.queries import submissions as queries
@@ -130,6 +131,15 @@ def receive(
     not_allowed (known form, sender may not fill it: nothing is stored), disk_full; with strict=True also what Central
     refuses instead of a quarantine; unexpected_value when the address names expected_form_id and the XML another form.
     """
+    receipt = _receive(session, upload, project_id, sender, strict, draft, expected_form_id)
+    trim_after(len(upload.xml))
+    return receipt
+
+
+def _receive(
+    session: Session, upload: Upload, project_id: int, sender: Sender, strict: bool, draft: FormVersion | None,
+    expected_form_id: str | None,
+) -> Receipt:
     parsed = _parse(upload.xml)
     if expected_form_id is not None and parsed.form_id != expected_form_id:
         raise Problem("unexpected_value", field="form ID", value=parsed.form_id, reason=f"the address is for {expected_form_id}.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 from forms.xmlsafe import Rereader
+from server.memory import trim_after
 from server.queries import list_rows
 from server.services import documents, sealed
 from server.services.answer_tables import Instance, Table
@@ -57,4 +58,11 @@ def read_answers(session: Session, root: Table, fact_ids: Sequence[int]) -> Iter
     found, reader = list_rows.packed_xml(session, fact_ids), Rereader()
     for fact_id in fact_ids:
         packed = found.get(fact_id)
-        yield root.read(reader.element(documents.unpack(packed, session))) if packed else None
+        yield _read(session, root, packed, reader) if packed else None
+
+
+def _read(session: Session, root: Table, packed: bytes, reader: Rereader) -> Instance:
+    xml = documents.unpack(packed, session)
+    answers = root.read(reader.element(xml))
+    trim_after(len(xml))
+    return answers

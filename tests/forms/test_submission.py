@@ -13,6 +13,7 @@ from forms.definition import parse
 from forms.submission import (
     SubmissionXmlError,
     all_values,
+    canonical_hash,
     derived_instance_id,
     expected_files,
     first_value,
@@ -93,6 +94,15 @@ def test_the_hash_does_not_depend_on_how_the_same_answers_are_written(same: byte
     reference = parse_submission(b'<data id="x" version="7"><a>1 &lt; 2</a><b/></data>')
 
     assert parse_submission(same).canonical_hash == reference.canonical_hash
+
+
+@pytest.mark.parametrize("namespace", ["http://openrosa.org/xforms", "1234"])
+def test_a_report_of_very_many_nodes_has_the_hash_that_it_had_in_one_piece(namespace: str) -> None:
+    node = f'<o:a xmlns:o="{namespace}" k="&lt;&#10;">1 &lt; 2&#13;</o:a><b/>'
+
+    parsed = parse_submission(f"<data id='x' version='7'>{node * 10_001}</data>".encode())
+
+    assert parsed.canonical_hash == canonical_hash(parsed.root)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
 import zipfile
 
 import pytest
+from isal import isal_zlib
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -60,6 +62,21 @@ def test_texts_give_the_same_bytes_and_no_report_is_read(
 
     assert made >= 1
     assert exports(api) == before
+
+
+def test_a_very_long_report_is_not_stored_and_shown_all_the_same(api: Api, sent: list[str], session: Session) -> None:
+    name = 'Pla"ce,\n=1' * 10_000
+    api.send(submission_xml(new_id(), name=name))
+    before = exports(api)
+
+    made = fill(session)
+
+    assert made >= 1
+    assert max(len(part.ids) for part in session.scalars(select(ExportPart))) > 0
+    assert all(len(isal_zlib.decompress(part.csv)) < len(name) for part in session.scalars(select(ExportPart)) if part.csv)
+    assert exports(api) == before
+    rows = list(csv.reader(io.StringIO(before["/submissions.csv"].decode(), newline="")))
+    assert name in {cell for row in rows for cell in row}
 
 
 def test_a_stretch_is_made_once(sent: list[str], session: Session) -> None:
