@@ -10,12 +10,12 @@ import sys
 import time
 from typing import Any
 
-_KEY = re.compile(r"(/key/|/test/|[?&]st=)[^/?&\s]+")
+_KEY = re.compile(r"(/key/|/test/|/new-password/|[?&]st=)[^/?&\s]+")
 _logger = logging.getLogger("fieldpost")
 
 
 def mask(text: str) -> str:
-    """Replaces the token in /v1/key/TOKEN/..., /v1/test/TOKEN/... and ?st=TOKEN by three dots."""
+    """Replaces the token in /v1/key/TOKEN/..., /v1/test/TOKEN/..., /new-password/TOKEN and ?st=TOKEN by three dots."""
     return _KEY.sub(r"\1...", text)
 
 

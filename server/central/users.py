@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from server import logs
 from server.central.bodies import read
@@ -18,6 +18,7 @@ from server.schemas.actors import (
     ResetAnswer,
     ResetQuery,
     ResetRequest,
+    ResetVerification,
     UserAnswer,
     UserChange,
     UserListQuery,
@@ -27,7 +28,7 @@ from server.schemas.actors import (
 )
 from server.schemas.base import SuccessAnswer
 from server.schemas.described import described
-from server.services import accounts, people, preferences
+from server.services import accounts, authentication, password_resets, people, preferences
 from server.services.identity import Verb
 from server.services.odata_options import flag
 
@@ -74,13 +75,15 @@ def create_user() -> Response:
 @public
 @described(ResetAnswer, body=ResetRequest, query=ResetQuery)
 def ask_for_reset() -> Response:
-    """Somebody forgot a password. This server sends no mail: the wish is logged, and an administrator hands a new password over.
+    """Somebody forgot a password. This server sends no mail: an administrator sees the wish and hands a link of one use over.
 
     With invalidate=true an administrator replaces the password at once; the answer holds the one-time password.
     """
     email, who = read(ResetRequest())["email"], identity_or_none()
     if not flag(request.args.get("invalidate")):
-        logs.warning("somebody asks for a new password", email=email[:320], address=request.remote_addr)
+        address = request.remote_addr or ""
+        logs.warning("somebody asks for a new password", email=email[:320], address=address)
+        password_resets.ask(db.session(), email, address, current_app.config["SETTINGS"].secret_key)
         return success()
     if who is None or not who.may(Verb.USER_MANAGE):
         raise Problem("not_allowed")
@@ -88,6 +91,16 @@ def ask_for_reset() -> Response:
     response = as_json({"success": True, **({"oneTimePassword": handed} if handed else {})})
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@routes.post("/users/reset/verify")
+@public
+@described(SuccessAnswer, body=ResetVerification)
+def set_forgotten_password() -> Response:
+    """Sets a forgotten password anew. The bearer is the token of the link; it is good once and for 24 hours, else 401.2."""
+    new = read(ResetVerification())["new"]
+    password_resets.redeem(db.session(), authentication.api_token(request), new, request.remote_addr or "")
+    return success()
 
 
 @routes.get("/users/<actor_id>")

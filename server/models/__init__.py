@@ -11,6 +11,7 @@ from server.models.accounts import (
     DigestUse,
     LoginAttempt,
     LoginSession,
+    PasswordReset,
     PublicLink,
     User,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "LoginSession",
     "MissionSetting",
     "Observation",
+    "PasswordReset",
     "PendingFact",
     "Post",
     "Project",

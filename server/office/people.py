@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, flash, make_response, render_template, request
+from flask import Blueprint, Response, current_app, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from server.office.refusals import words
 from server.problems import Problem
 from server.queries import accounts as queries
 from server.queries import mission as mission_queries
-from server.services import accounts
+from server.services import accounts, devices, password_resets
 from server.services.identity import AUDIENCE_READS, ROLES, Verb
 from server.services.journal import now
 
@@ -35,7 +35,10 @@ def _session() -> Session:
 def index() -> str:
     """Everybody with an account."""
     text = request.args.get("text", "")[:100]
-    return render_template("people.html", rows=queries.users(_session(), text), text=text, labels=labels, present=now())
+    return render_template(
+        "people.html", rows=queries.users(_session(), text), text=text, labels=labels, present=now(),
+        wishes=queries.password_wishes(_session()),
+    )
 
 
 @blueprint.get("/people/new")
@@ -90,6 +93,7 @@ def _page(found: tuple[User, Actor] | None, values: Mapping[str, object], error:
         audiences=list(AUDIENCE_READS),
         posts=[(post.id, post.name) for post in mission_queries.posts(session)],
         present=now(),
+        asked_at=queries.password_wishes(session).get(found[1].id) if found else None,
     )
     return make_response(page, status)
 
@@ -163,6 +167,18 @@ def reset_password(actor_id: int) -> Response:
     """A one-time password for somebody who forgot theirs; shown once."""
     password = accounts.reset_password(_session(), identity(), actor_id)
     return _handed(_account(actor_id)[0].email, password)
+
+
+@blueprint.post("/people/<int:actor_id>/password-link")
+@allow(Verb.USER_MANAGE)
+def password_link(actor_id: int) -> Response:
+    """A link of one use with which the person sets an own new password; shown once. The old password is good until then."""
+    settings = current_app.config["SETTINGS"]
+    token = password_resets.make_token(_session(), identity(), actor_id, settings.secret_key)
+    link = devices.device_base_url(settings, request.url_root) + url_for("new_password.form", token=token)
+    answer = make_response(render_template("person_password_link.html", email=_account(actor_id)[0].email, link=link))
+    answer.headers["Cache-Control"] = "no-store, private"
+    return answer
 
 
 @blueprint.post("/people/<int:actor_id>/delete")

@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from server.models import Actor, AppUser, LoginAttempt, LoginSession, Post, Sector, User
+from server.models import Actor, AppUser, LoginAttempt, LoginSession, PasswordReset, Post, Sector, User
 
 
 def user_by_email(session: Session, email: str) -> tuple[User, Actor] | None:
@@ -101,6 +102,29 @@ def forget_all_attempts(session: Session, email: str) -> None:
 def reap_sessions(session: Session, now: dt.datetime) -> None:
     """Drops sessions that have run out; the caller commits."""
     session.execute(delete(LoginSession).where(LoginSession.expires_at <= now))
+
+
+def password_reset_owner(session: Session, token_sha256: str, now: dt.datetime) -> int | None:
+    """The actor whose password this token sets anew, if it has not expired."""
+    return session.scalar(
+        select(PasswordReset.actor_id).where(PasswordReset.token_sha256 == token_sha256, PasswordReset.expires_at > now)
+    )
+
+
+def use_password_reset(session: Session, token_sha256: str) -> bool:
+    """Takes the token away; whether it was still there. The caller commits."""
+    done = session.execute(delete(PasswordReset).where(PasswordReset.token_sha256 == token_sha256))
+    return isinstance(done, CursorResult) and done.rowcount == 1
+
+
+def delete_password_reset(session: Session, actor_id: int) -> None:
+    """Drops a person's wish for a new password with its token (the password was set another way); the caller commits."""
+    session.execute(delete(PasswordReset).where(PasswordReset.actor_id == actor_id))
+
+
+def password_wishes(session: Session) -> dict[int, dt.datetime]:
+    """Who waits for a new password, by actor id, and since when (UTC)."""
+    return {row[0]: row[1] for row in session.execute(select(PasswordReset.actor_id, PasswordReset.created_at))}
 
 
 def users(session: Session, search: str = "") -> Sequence[tuple[User, Actor, Sector | None]]:

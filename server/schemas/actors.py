@@ -184,6 +184,12 @@ class ResetRequest(Request):
     email = fields.String(required=True, validate=validate.Length(1, 320))
 
 
+class ResetVerification(Request):
+    """The new password of whoever holds the one-time token."""
+
+    new = fields.String(required=True, validate=validate.Length(max=1_000))
+
+
 class ResetQuery(Query):
     """What becomes of the present password."""
 

@@ -166,6 +166,7 @@ def reset_password(session: Session, actor: Identity | None, actor_id: int, pass
     digest.remember(session, user, handed)
     queries.delete_sessions_of(session, actor_id)
     queries.forget_all_attempts(session, user.email)
+    queries.delete_password_reset(session, actor_id)
     audit(session, actor, "user.password.reset", f"actor/{actor_id}")
     session.commit()
     return handed
@@ -184,6 +185,7 @@ def change_password(session: Session, who: Identity, old: str, new: str, address
     user.password_hash, user.must_change_password = hashed, False
     digest.remember(session, user, new)
     queries.delete_sessions_of(session, who.actor_id)
+    queries.delete_password_reset(session, who.actor_id)
     token, _row = authentication.open_session(session, who.actor_id, "page")
     audit(session, who, "user.password.update", f"actor/{who.actor_id}")
     session.commit()
@@ -208,6 +210,7 @@ def delete_user(session: Session, actor: Identity | None, actor_id: int) -> None
     audit(session, actor, "user.delete", f"actor/{actor_id}", {"email": user.email})
     user.email, person.deleted_at = f"deleted-{actor_id}@invalid", now()
     digest.forget(session, actor_id)
+    queries.delete_password_reset(session, actor_id)
     session.commit()
 
 

@@ -194,6 +194,7 @@ ROUTES: dict[str, Who] = {
     "PUT /v1/projects/<project_id>": STAFF,
     "PATCH /v1/app-users/<actor_id>": STAFF,
     "POST /v1/users/reset/initiate": ANYBODY,
+    "POST /v1/users/reset/verify": ANYBODY,
     "GET /v1/config/<key>": ADMIN,
     "GET /v1/audits": AUDITORS,
 }
