@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -155,7 +156,7 @@ def make_server(database_kind: str, tmp_path: Path, request: pytest.FixtureReque
         url = f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"
         if database_kind == "postgresql":
             postgres: PostgresServer = request.getfixturevalue("postgres")
-            url = postgres.new_database(f"server_{os.getpid()}_{free_port()}")
+            url = postgres.new_database(f"server_{uuid.uuid4().hex}")
         made.append(RunningServer(make_settings(data_dir, url), **options))  # type: ignore[arg-type]
         return made[-1].prepare() if prepared else made[-1]
 

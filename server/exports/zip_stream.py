@@ -5,7 +5,6 @@ What is written comes back as bytes to send. The directory at the end waits in a
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import struct
 import tempfile
@@ -23,6 +22,8 @@ _LIMIT = 0xFFFFFFFF
 _IN_MEMORY = 1_000_000
 _PIECE = 65_536
 _LEVEL = 2
+# The first day that the format knows (1 January 1980): the same data give the same bytes, so a cut download can go on by Range.
+_TIME = 1 << 21 | 1 << 16
 
 
 class Deflated:
@@ -68,7 +69,6 @@ class ZipStream:
         self._offset = 0
         self._entries = 0
         self._directory = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (closed by the context)
-        self._time = _dos_time(dt.datetime.now(dt.UTC))
 
     def __enter__(self) -> ZipStream:
         return self
@@ -130,7 +130,7 @@ class ZipStream:
             extra, version = struct.pack("<HHQQ", 1, 16, size, packed_size), 45
             packed_size = size = _LIMIT
         fixed = struct.pack(
-            "<4sHHHLLLLHH", b"PK\x03\x04", version, flags | _UTF8, _DEFLATED, self._time, checksum, packed_size, size,
+            "<4sHHHLLLLHH", b"PK\x03\x04", version, flags | _UTF8, _DEFLATED, _TIME, checksum, packed_size, size,
             len(encoded), len(extra),
         )
         return fixed + encoded + extra
@@ -147,7 +147,7 @@ class ZipStream:
             extra = struct.pack("<HH", 1, len(extra)) + extra
         version = 45 if extra or self._large else 20
         self._directory.write(struct.pack(
-            "<4sHHHHLLLLHHHHHLL", b"PK\x01\x02", 0x0300 | version, version, flags | _UTF8, _DEFLATED, self._time, checksum,
+            "<4sHHHHLLLLHHHHHLL", b"PK\x01\x02", 0x0300 | version, version, flags | _UTF8, _DEFLATED, _TIME, checksum,
             shown[1], shown[0], len(encoded), len(extra), 0, 0, 0, 0o100644 << 16, shown[2],
         ) + encoded + extra)
         self._entries += 1
@@ -160,8 +160,3 @@ def entry_name(name: str) -> str:
 
 def _deflate() -> isal_zlib.Compress:
     return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
-
-
-def _dos_time(at: dt.datetime) -> int:
-    date = (max(at.year, 1980) - 1980) << 9 | at.month << 5 | at.day
-    return date << 16 | at.hour << 11 | at.minute << 5 | at.second // 2

@@ -158,7 +158,8 @@ def _parts(
     for entity in entities:
         mine = [pair for pair in pairs if entity.id in (pair.a_id, pair.b_id)]
         best = max(mine, key=lambda pair: (pair.verdict == "same", pair.certain, pair.score), default=None)
-        why = reason(best.features, spoken.language) if best is not None else ""
+        # Of a pair that was never proposed nothing is told: an officer has said that they are the same.
+        why = reason(best.features, spoken.language) if best is not None and best.features else ""
         parts.append(Part(entity, anchor_of(entity.id, said), why, best is not None and best.certain))
     return tuple(parts)
 

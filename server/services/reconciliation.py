@@ -134,7 +134,7 @@ class Matcher:
             return {"result": []}
         keys = sorted(search_keys(face))
         others = {other.id: other for found in self.store.faces_with_keys(self.key, keys).values() for other in found}
-        compared = [match(face, other, matching) for other in others.values()]
+        compared = [match(face, other, matching, told=True) for other in others.values()]
         by_entity = {(m.b if m.a == face.id else m.a): m for m in compared if m.score > 0}
         owners = queries.records_of(self.session, PROJECT, self.rules.name, set(by_entity))
         best: dict[str, Match] = {}

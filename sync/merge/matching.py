@@ -147,8 +147,8 @@ def _is_far(comparison: Comparison, matching: Matching) -> bool:
     return limit is not None and distance is not None and distance > limit and not comparison.swapped
 
 
-def match(a: Face, b: Face, matching: Matching) -> Match:
-    """Compares and scores two things of one register."""
+def match(a: Face, b: Face, matching: Matching, *, told: bool = False) -> Match:
+    """Compares and scores two things of one register. Features are told of what is proposed, and of the others if `told`."""
     first, second = (a, b) if a.id < b.id else (b, a)
     comparison = compare(first, second, matching.words)
     model = load_model(matching.model)
@@ -156,7 +156,7 @@ def match(a: Face, b: Face, matching: Matching) -> Match:
     certain = is_certain(first, second, comparison, matching)
     likely = score >= matching.review_from and not _is_far(comparison, matching)
     proposed = certain or is_near(first, second, comparison, matching) or likely
-    features = {**describe(first, second, comparison), "weights": model.weighed_levels(comparison)} if proposed else {}
+    features = {**describe(first, second, comparison), "weights": model.weighed_levels(comparison)} if proposed or told else {}
     return Match(first.id, second.id, score, certain, proposed, features)
 
 
