@@ -6,6 +6,7 @@ answered well and fits its window, so the run is a test as well.
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
-from server.models import AppUser, Record, Submission, SubmissionSummary
+from server.models import AppUser, ImportBatch, Record, Submission, SubmissionSummary
 from tests.browser.conftest import DESK, PHONE
 from tests.databases import make_settings
 from tests.processes import RunningServer
@@ -42,6 +43,8 @@ OFFICER = {
     "devices": "/devices",
     "posts": "/organisation",
     "held": "/held",
+    "doubles": "/doubles",
+    "imports": "/imports",
     "setup": "/setup",
     "account": "/account",
 }
@@ -73,9 +76,29 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     for line in (data_dir / "demo-logins.txt").read_text().splitlines():
         role, email, password = line.split(maxsplit=2)
         logins.setdefault(role, (email, password.strip()))
+    check_list(server, data_dir, logins["hq_officer"][0])
     server.start()
     yield Shown(server, logins, tour(server))
     server.kill()
+
+
+def check_list(server: RunningServer, folder: Path, email: str) -> None:
+    """A partner's list of known facilities, written a little otherwise and 300 m to the north, and of two that are new."""
+    with server.session() as session:
+        known = session.scalars(select(Record).where(Record.dataset == "facilities", Record.lat.is_not(None)).limit(40)).all()
+        rows = [(str(each.data.get("name", "")).upper(), (each.lat or 0) + 0.0027, each.lon or 0) for each in known]
+    rows += [("Poste de santé Gbadé 2", rows[0][1] + 0.2, rows[0][2]), ("École Saint-Joseph", rows[0][1] + 0.3, rows[0][2])]
+    path = folder / "partner.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("Name", "Latitude", "Longitude"), *rows])
+    told = subprocess.run(
+        [
+            sys.executable, "-c", "from server.cli import main; main()", "import", "check", str(path), "--name", "Health posts",
+            "--owner", "Health cluster", "--date", "2026-11-01", "--as", email,
+        ],
+        env=server.environment(), capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
 
 
 def tour(server: RunningServer) -> list[tuple[str, str, str]]:
@@ -91,9 +114,11 @@ def tour(server: RunningServer) -> list[tuple[str, str, str]]:
         record = session.scalars(
             select(Record).where(Record.dataset == "facilities").order_by(Record.entity_count.desc())
         ).first()
+        batch = session.scalars(select(ImportBatch.id)).one()
         device = session.scalars(select(AppUser.actor_id).where(AppUser.revoked_at.is_(None))).first()
     pages = [(name, "hq_officer", path) for name, path in OFFICER.items()]
     pages += [("report", "hq_officer", f"/reports/{with_photo}"), ("device", "hq_officer", f"/devices/{device}")]
+    pages.append(("import", "hq_officer", f"/imports/{batch}"))
     pages += [("people", "admin", "/people"), ("audit", "admin", "/audit"), ("partner", "partner", "/")]
     if copy:
         pages.append(("quarantine-copy", "hq_officer", f"/quarantine/{copy}"))
@@ -110,6 +135,12 @@ def log_in(page: Page, base: str, login: tuple[str, str]) -> None:
     page.wait_for_selector("#navigation", state="attached")
 
 
+def speak(page: Page, language: str) -> None:
+    """Chooses the account's language as a person does, with the button at the top."""
+    page.locator(f"form.lang button[value={language}]").first.dispatch_event("click")
+    page.wait_for_function("wanted => document.documentElement.lang === wanted", arg=language)
+
+
 def keep(page: Page, path: Path) -> None:
     """Takes the picture and makes it small: 128 colours are enough for pages, and keep the repository light."""
     page.screenshot(path=path)
@@ -118,16 +149,20 @@ def keep(page: Page, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "size"), [("desk", DESK), ("phone", PHONE)])
+@pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_page_is_worth_a_picture(
-    demo: Shown, chromium: Browser, repository: Path, kind: str, size: tuple[int, int]
+    demo: Shown, chromium: Browser, repository: Path, tmp_path: Path, kind: str, size: tuple[int, int], language: str
 ) -> None:
-    folder = repository / "docs" / "pictures"
+    """The English pictures go into the documentation; FIELDPOST_FRENCH_PICTURES names a folder for the French ones."""
+    french = Path(os.environ.get("FIELDPOST_FRENCH_PICTURES", tmp_path))
+    folder = repository / "docs" / "pictures" if language == "en" else french
     folder.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
     for role in dict.fromkeys(role for _name, role, _path in demo.pages):
         context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="en-GB")
         page = context.new_page()
         log_in(page, demo.server.base_url, demo.logins[role])
+        speak(page, language)
         for name, _role, path in (each for each in demo.pages if each[1] == role):
             answer = page.goto(demo.server.base_url + path, wait_until="networkidle")
             if answer is None or answer.status != 200:
