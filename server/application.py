@@ -14,12 +14,14 @@ from server.config import Settings, load_settings
 from server.engines import engine_options, is_full, prepare_engine
 from server.problems import Problem
 from server.proxies import TrustedProxy
+from server.rules import LateRule
 
 
 def build(settings: Settings | None = None, **overrides: Any) -> Flask:
     """The WSGI application. `overrides` are Flask config values."""
     settings = settings or load_settings()
     app = Flask("server", static_folder=None)
+    app.url_rule_class = LateRule
     app.url_map.strict_slashes = False
     app.config.update(
         SETTINGS=settings,

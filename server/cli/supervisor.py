@@ -186,16 +186,18 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """The WSGI application, in a web process."""
-        from server import create_app
-        from server.extensions import db
-        from server.memory import give_memory_back, spare_memory
-        from server.openrosa import express
-        from server.queries.forms import project
-        from server.services.database import is_current
+        from server.memory import give_memory_back, loading, spare_memory
 
         spare_memory()
-        app = create_app()
-        express.install(app)
+        with loading():
+            from server import create_app
+            from server.extensions import db
+            from server.openrosa import express
+            from server.queries.forms import project
+            from server.services.database import is_current
+
+            app = create_app()
+            express.install(app)
         give_memory_back()
         with app.app_context():
             # A database of this release can be used while the preparation still looks for what else is missing.

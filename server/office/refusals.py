@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from flask import Response, jsonify, render_template, request, url_for
-from flask_babel import gettext
+from flask import Response, current_app, jsonify, render_template, request, url_for
+from flask_babel import get_locale, gettext
 
 from server.gate import identity_or_none
+from server.office.layout import asset
 from server.problems import Problem
 
 
@@ -33,8 +34,21 @@ def render_problem(problem: Problem) -> Response:
     if problem.kind.name == "password_change_due":
         return Response(status=303, headers={"Location": url_for("account.own"), "Cache-Control": "no-store"})
     message, advice = words(problem)
+    if problem.kind.name == "internal" and not request.headers.get("HX-Request"):
+        return _trouble(problem, message, advice)
     template = "_problem.html" if request.headers.get("HX-Request") else "problem.html"
     page = render_template(template, message=message, advice=advice, code=problem.kind.code, status=problem.status)
+    return Response(page, status=problem.status)
+
+
+def _trouble(problem: Problem, message: str, advice: str) -> Response:
+    """A page that asks nobody anything: what broke may be the database, which every other page needs for its head."""
+    page = current_app.jinja_env.get_template("trouble.html").render(
+        heading=gettext("Something went wrong"), message=message, advice=advice, first_page=gettext("To the first page"),
+        code=gettext("Code %(code)s", code=problem.kind.code),
+        language=str(get_locale() or "en"),
+        stylesheet=asset("css/fieldpost.css"),
+    )  # fmt: skip
     return Response(page, status=problem.status)
 
 

@@ -86,11 +86,15 @@ def check_list(server: RunningServer, folder: Path, email: str) -> None:
     """A partner's list of known facilities, written a little otherwise and 300 m to the north, and of two that are new."""
     with server.session() as session:
         known = session.scalars(select(Record).where(Record.dataset == "facilities", Record.lat.is_not(None)).limit(40)).all()
-        rows = [(str(each.data.get("name", "")).upper(), (each.lat or 0) + 0.0027, each.lon or 0) for each in known]
-    rows += [("Poste de santé Gbadé 2", rows[0][1] + 0.2, rows[0][2]), ("École Saint-Joseph", rows[0][1] + 0.3, rows[0][2])]
+        rows = [
+            (each.label.upper(), each.data.get("fac_type", ""), (each.lat or 0) + 0.0027, each.lon or 0) for each in known
+        ]
+    lat, lon = rows[0][2:]
+    rows += [("Poste de santé Gbadé 2", "health_post", lat + 0.2, lon), ("École Saint-Joseph", "primary", lat + 0.3, lon)]
+    rows.append(("", "health_post", lat, lon))
     path = folder / "partner.csv"
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("Name", "Latitude", "Longitude"), *rows])
+        csv.writer(file).writerows([("Name", "Type", "Latitude", "Longitude"), *rows])
     told = subprocess.run(
         [
             sys.executable, "-c", "from server.cli import main; main()", "import", "check", str(path), "--name", "Health posts",
