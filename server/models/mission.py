@@ -44,7 +44,10 @@ class Area(Model):
 
 
 class Unit(Model):
-    """A battalion or team site that rotates. code is what `reporting_unit` holds on the questionnaires."""
+    """A battalion or team site that rotates. code is what `reporting_unit` holds on the questionnaires.
+
+    camp: where it lives, as degrees or grid reference; what it reads there is no position of a thing elsewhere.
+    """
 
     __tablename__ = "units"
     code: Mapped[str] = mapped_column(String(60), primary_key=True)
@@ -52,6 +55,7 @@ class Unit(Model):
     sector_id: Mapped[int | None] = mapped_column(ForeignKey("sectors.id"))
     rotation_in: Mapped[dt.date | None] = mapped_column(Date)
     rotation_out: Mapped[dt.date | None] = mapped_column(Date)
+    camp: Mapped[str | None] = mapped_column(String(80))
 
 
 class Post(Model):

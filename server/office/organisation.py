@@ -102,6 +102,7 @@ def put_unit() -> Response:
         form.get("sector", type=int),
         form.get("in") or None,
         form.get("out") or None,
+        form.get("camp"),
     )
     return _done("units")
 
@@ -184,8 +185,10 @@ def _sector_line(fields: list[str]) -> None:
 
 
 def _unit_line(fields: list[str]) -> None:
-    code, name, sector, arrives, leaves = fields[:5]
-    mission.put_unit(_session(), identity(), code, name or code, _sector_of(sector), arrives or None, leaves or None)
+    code, name, sector, arrives, leaves, camp = fields[:6]
+    mission.put_unit(
+        _session(), identity(), code, name or code, _sector_of(sector), arrives or None, leaves or None, camp or None
+    )
 
 
 def _post_line(fields: list[str]) -> None:

@@ -103,7 +103,8 @@ def rule_label(rule: str) -> str:
     words: dict[str, str] = {
         "latest": _("latest observation"), "seen_over_told": _("seen beats told"), "service": _("better only when seen"),
         "first": _("first stated position"), "chosen": _("chosen by an officer"), "official": _("written by an officer"),
-        "all": _("all that were named"), "pinned": _("pinned"), "told": _("told"), "last_update": _("last update"),
+        "all": _("all that were named"), "pinned": _("pinned"), "told": _("told"),
+        "camp": _("read in the reporter's camp: doubtful"), "last_update": _("last update"),
     }  # fmt: skip
     return words.get(rule, rule)
 

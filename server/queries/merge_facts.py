@@ -27,6 +27,7 @@ from server.models import (
     ReportPair,
     ReviewTask,
     SubmissionSummary,
+    Unit,
 )
 
 # Made from projections to save time; nothing is lost with them.
@@ -148,6 +149,16 @@ def approval_lists(session: Session) -> set[tuple[int, str]]:
     """(project id, dataset) of the lists whose entities are made only once the report is approved."""
     query = select(Dataset.project_id, Dataset.name).where(Dataset.approval_required.is_(True))
     return {(project_id, name) for project_id, name in session.execute(query)}
+
+
+def facts_of_unit(session: Session, unit_code: str) -> set[int]:
+    """The reports that this unit made of things of registers."""
+    return set(session.scalars(select(Observation.fact_id).where(Observation.unit == unit_code, Observation.fact_id > 0)))
+
+
+def camps(session: Session) -> dict[str, str]:
+    """Where units live, as it was typed, by unit code."""
+    return {code: str(camp) for code, camp in session.execute(select(Unit.code, Unit.camp).where(Unit.camp.is_not(None)))}
 
 
 def post_units(session: Session, post_ids: Collection[int]) -> dict[int, str]:

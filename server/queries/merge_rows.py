@@ -72,7 +72,7 @@ def observation_row(observation: Observation) -> Row:
             "said": {name: [said.seen, said.question] for name, said in observation.statements.items()},
             "problem": observation.problem, "official": observation.official, "sensitivity": observation.sensitivity,
             "withdrawn": observation.withdrawn, "fault": observation.fault, "user_agent": observation.user_agent,
-            "instead_of": observation.instead_of,
+            "instead_of": observation.instead_of, **({"at_camp": True} if observation.at_camp else {}),
         },
     }  # fmt: skip
 
@@ -93,7 +93,7 @@ def observation_of(row: models.Observation) -> Observation:
         base_version=row.base_version, trunk_version=row.trunk_version, branch_id=row.branch_id,
         problem=details.get("problem"), official=bool(details.get("official")), sensitivity=details.get("sensitivity"),
         withdrawn=bool(details.get("withdrawn")), fault=details.get("fault"), user_agent=details.get("user_agent"),
-        instead_of=details.get("instead_of"),
+        instead_of=details.get("instead_of"), at_camp=bool(details.get("at_camp")),
     )  # fmt: skip
 
 

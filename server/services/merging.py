@@ -29,9 +29,10 @@ from server.services.identity import Identity
 from server.services.summaries import zone_of
 from sync.merge import observations
 from sync.merge.engine import Engine
-from sync.merge.facts import Action, Report, Verdict
+from sync.merge.facts import Action, Position, Report, Verdict
 from sync.merge.facts import Fact as MergeFact
 from sync.merge.observations import Answers, ReportContext
+from sync.merge.positions import parse_position
 from sync.registers import Register, load_registers
 
 Key = tuple[int, str, bool, str]
@@ -83,7 +84,7 @@ def _reports(session: Session, keys: Collection[Key], rules: Mapping[str, Regist
         envelopes[row.fact_id] = fact
     decisions = _decisions(session, [key[3] for key in versions])
     units = queries.post_units(session, {row.post_id for rows in versions.values() for row in rows if row.post_id})
-    zone, held_back = zone_of(session), queries.approval_lists(session)
+    zone, held_back, camps = zone_of(session), queries.approval_lists(session), _camps(session)
     found = []
     definitions: dict[tuple[int, str, str], FormDefinition | None] = {}
     for key, rows in versions.items():
@@ -92,7 +93,7 @@ def _reports(session: Session, keys: Collection[Key], rules: Mapping[str, Regist
         if form not in definitions:
             definitions[form] = definition_for(session, ordered[-1])
         state = decisions.get((key[0], key[1], key[3]), _Decision())
-        context = _context(key, ordered, envelopes, units, zone, state)
+        context = dataclasses.replace(_context(key, ordered, envelopes, units, zone, state), camps=camps)
         report = _report(ordered[-1], definitions[form], context, rules, state, held_back)
         if len(ordered) > 1:
             every = [
@@ -102,6 +103,10 @@ def _reports(session: Session, keys: Collection[Key], rules: Mapping[str, Regist
             report = dataclasses.replace(report, observations=observations.first_word(report, every, rules))
         found.append(report)
     return found
+
+
+def _camps(session: Session) -> dict[str, Position]:
+    return {unit: place for unit, text in queries.camps(session).items() if (place := parse_position(text)) is not None}
 
 
 def _as_of(context: ReportContext, row: Submission, envelopes: Mapping[int, Fact]) -> ReportContext:

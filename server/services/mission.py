@@ -17,11 +17,13 @@ from server.config import Settings
 from server.models import Area, FormDuty, Post, Project, ReturnPlan, Sector, Unit
 from server.problems import Problem
 from server.queries import forms as form_queries
+from server.queries import merge_facts
 from server.queries import mission as queries
-from server.services import code_lists, entries, form_datasets
+from server.services import code_lists, entries, folding, form_datasets
 from server.services.audits import audit, save
 from server.services.identity import Identity
 from server.services.journal import now
+from sync.merge.positions import parse_position
 from sync.registers import load_registers
 
 Row = TypeVar("Row")
@@ -171,9 +173,12 @@ def remove_sector(session: Session, actor: Identity | None, sector_id: int) -> N
 
 def put_unit(
     session: Session, actor: Identity | None, code: str, name: str, sector_id: int | None = None,
-    rotation_in: dt.date | str | None = None, rotation_out: dt.date | str | None = None,
+    rotation_in: dt.date | str | None = None, rotation_out: dt.date | str | None = None, camp: str | None = None,
 ) -> Unit:
-    """Adds or changes the unit of this code and commits. Rotation days are local days of the mission, both inclusive."""
+    """Adds or changes the unit of this code and commits. Rotation days are local days of the mission, both inclusive.
+
+    camp: where it lives (degrees or grid reference); "" takes it away, None leaves it. What it reported is judged anew.
+    """
     code, name = entries.code("Unit code", code), entries.text("Unit name", name)
     arrives, leaves = entries.day("Rotation in", rotation_in), entries.day("Rotation out", rotation_out)
     if arrives and leaves and leaves < arrives:
@@ -185,7 +190,12 @@ def put_unit(
         unit = Unit(code=code, name=name)
         session.add(unit)
     unit.name, unit.sector_id, unit.rotation_in, unit.rotation_out = name, sector_id, arrives, leaves
-    audit(session, actor, action, f"unit/{code}", {"name": name, "sector_id": sector_id})
+    if camp is not None and (camp.strip() or None) != unit.camp:
+        unit.camp = entries.text("Camp", camp, 80) if camp.strip() else None
+        if unit.camp and parse_position(unit.camp) is None:
+            raise Problem("invalid_input", reason="Camp: this is no position.", field="Camp")
+        folding.fold_again(session, merge_facts.facts_of_unit(session, code))
+    audit(session, actor, action, f"unit/{code}", {"name": name, "sector_id": sector_id, "camp": unit.camp})
     save(session, code=code)
     return unit
 

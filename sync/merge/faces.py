@@ -16,7 +16,7 @@ from sync.merge.names import Name, analyse, fold, load_words, variants
 from sync.merge.positions import parse_position
 from sync.registers import Matching, Register
 
-_EARTH_M = 6_371_008.8
+EARTH_M = 6_371_008.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def distance_m(a: Position, b: Position) -> float:
     lat_a, lat_b = math.radians(a.lat), math.radians(b.lat)
     half_lat, half_lon = (lat_b - lat_a) / 2, math.radians(b.lon - a.lon) / 2
     h = math.sin(half_lat) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin(half_lon) ** 2
-    return 2 * _EARTH_M * math.asin(min(1.0, math.sqrt(h)))
+    return 2 * EARTH_M * math.asin(min(1.0, math.sqrt(h)))
 
 
 def phone_digits(text: str | None) -> str | None:
@@ -85,7 +85,7 @@ def face_of(entity_id: str, observations: Sequence[Observation], register: Regis
     """The face of an entity from its applied observations (oldest received first); None when nothing can be compared.
 
     Names are all that were ever stated; type and group the latest observed; the position is the first stated, because a
-    patrol's reading never moves a known place.
+    patrol's reading never moves a known place. One that was read in the reporter's camp says nothing of the place.
     """
     matching = register.matching
     if matching is None:
@@ -110,7 +110,7 @@ def _latest(latest_first: Sequence[Observation], key: str | None) -> str | None:
 
 def _first_position(oldest_first: Sequence[Observation], matching: Matching) -> Position | None:
     for observation in oldest_first:
-        if matching.position and (statement := observation.statements.get(matching.position)):
+        if not observation.at_camp and matching.position and (statement := observation.statements.get(matching.position)):
             place = parse_position(statement.value)
             if place is not None:
                 return place

@@ -48,6 +48,7 @@ class Observation:
     only what was answered. Times are UTC; `source` is the root instanceID, `fact_id` the server's number of the fact.
     `official` marks an officer's own writing through the API: it counts as seen, and it may move a known place.
     `withdrawn`: an officer rejected the report; it stays in the chain, but states nothing.
+    `at_camp`: the position was read in the camp of the reporting unit, so it hardly is that of the thing.
     `problem` is set when the operation itself was faulty: such an observation is kept and never applied.
     `fault` is the code of that problem. `user_agent` is the client that sent it.
     `instead_of`: an edit of the report, which counts only when that observation could not be applied (plain lists).
@@ -82,6 +83,7 @@ class Observation:
     user_agent: str | None = None
     fault: str | None = None
     instead_of: str | None = None
+    at_camp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

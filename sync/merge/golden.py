@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.merge.faces import distance_m
-from sync.merge.facts import Choice, Observation, Pin, Statement
+from sync.merge.facts import Choice, Observation, Pin, Position, Statement
+from sync.merge.features import MENDED_M, mended
 from sync.merge.positions import as_geopoint, parse_position
 from sync.registers import Property, Register
 
@@ -33,12 +34,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A value that an officer should decide on: what `said` proposes for `property` against the value in force."""
+    """A value that an officer should decide on: what `said` proposes for `property` against the value in force.
+
+    `standing` said what is in force. `mistake`: a known one explains the distance (swapped, minutes), in one of the two.
+    """
 
     property: str
     said: Said
     current: str
     distance_m: float | None = None
+    standing: Said | None = None
+    mistake: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +114,11 @@ def _service(said: Sequence[Said], prop: Property, register: Register) -> tuple[
 def _place(said: Sequence[Said], prop: Property, choices: Mapping[str, Choice]) -> tuple[Said, str, tuple[Proposal, ...]]:
     """The position last accepted by an officer, else the first that was stated for the record's own thing.
 
-    A reading more than `moved_m` away from it that no officer has answered, and newer than it, is a proposal.
+    A reading more than `moved_m` away from it that no officer has answered, and newer than it, is a proposal. What was read
+    in the reporter's camp stands only while nothing else was read, and proposes nothing.
     """
     by_arrival = sorted(said, key=lambda s: (s.observation.clock, s.observation.id))
+    measured = [s for s in by_arrival if not s.observation.at_camp]
     accepted = [s for s in by_arrival if s.observation.official]
     chosen = [s for s in by_arrival if (c := choices.get(s.observation.id)) is not None and c.accept]
     if chosen:
@@ -120,19 +128,35 @@ def _place(said: Sequence[Said], prop: Property, choices: Mapping[str, Choice]) 
     elif accepted:
         current, rule = accepted[-1], "official"
     else:
-        current, rule = by_arrival[0], "first"
-    here = parse_position(current.statement.value)
-    proposals = []
-    for other in by_arrival:
-        there = parse_position(other.statement.value)
-        answered = other.observation.id in choices or other.observation.official
-        if here is None or there is None or answered or other.observation.clock <= current.observation.clock:
-            continue
-        metres = distance_m(here, there)
-        if metres > prop.moved_m:
-            proposals.append(Proposal(prop.name, other, current.statement.value, metres))
+        current, rule = (measured[0], "first") if measured else (by_arrival[0], "camp")
+    open_ones = [s for s in measured if s.observation.id not in choices and not s.observation.official]
+    newer_ones = [s for s in open_ones if s.observation.clock > current.observation.clock]
+    readings = [place for s in measured if (place := parse_position(s.statement.value))]
+    proposals = [found for s in newer_ones if (found := _moved(s, current, prop, readings)) is not None]
     # Only the newest reading is asked about; a second patrol at the new place replaces the first one's question.
     return current, rule, tuple(proposals[-1:])
+
+
+def _moved(other: Said, current: Said, prop: Property, readings: Sequence[Position]) -> Proposal | None:
+    """What another reading proposes against the one in force: nothing near it, and nothing when it is plainly mistaken.
+
+    A known mistake (latitude and longitude changed over, minutes typed as decimals) may be in either of the two. Where more
+    readings are near the one in force, the other is the mistaken one and moves nothing.
+    """
+    here, there = parse_position(current.statement.value), parse_position(other.statement.value)
+    if here is None or there is None:
+        return None
+    metres = distance_m(here, there)
+    if metres <= prop.moved_m:
+        return None
+    mistake = mended(here, there)[1]
+    if mistake is not None and _near(here, readings) > _near(there, readings):
+        return None
+    return Proposal(prop.name, other, current.statement.value, metres, current, mistake)
+
+
+def _near(place: Position, readings: Sequence[Position]) -> int:
+    return sum(distance_m(place, other) <= MENDED_M for other in readings)
 
 
 def _usable(said: Sequence[Said], prop: Property) -> list[Said]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from forms.definition import FormDefinition
 from forms.entities import EntityOperation
 from forms.submission import ParsedSubmission, walk
 from forms.values import read_datetime
+from sync.merge.faces import distance_m
 from sync.merge.facts import Action, Observation, Position, Report, Statement, derived_id
 from sync.merge.positions import parse_position
 from sync.registers import Property, Register
 
 CLOCK_TOLERANCE = dt.timedelta(hours=24)
+# A position this near the unit's own camp, in metres, was read in the camp.
+CAMP_M = 100
 UNIT_QUESTION, ROLE_QUESTION, SENSITIVITY_QUESTION = "reporting_unit", "reporter_role", "sensitivity"
 
 
@@ -29,6 +32,7 @@ class ReportContext:
     `key` names the report among all forms; `source` is its root instanceID. `clock`, `received_at` and `fact_id` are the
     original's, so that an edit changes neither the order nor the ids; `version` is (clock, instanceID) of the version
     read. `zone` is the mission's.
+    `camps`: where units live, by unit code.
     `withdrawn`: the report was rejected or deleted, so it states nothing in lists with a register file.
     """
 
@@ -45,6 +49,7 @@ class ReportContext:
     actor_id: int | None = None
     withdrawn: bool = False
     user_agent: str | None = None
+    camps: Mapping[str, Position] = field(default_factory=dict)
 
 
 class Answers:
@@ -150,6 +155,8 @@ def _observation(operation: EntityOperation, answers: Answers, context: ReportCo
     place = "/".join((operation.path, *map(str, operation.indices)))
     action: Action = "create" if operation.action == "none" else operation.action
     observation_id = derived_id(context.key, place, operation.dataset, operation.entity_id)
+    unit = answers.text(UNIT_QUESTION) or context.unit
+    position, camp = _position(statements, register), context.camps.get(unit or "")
     return Observation(
         id=observation_id,
         register=operation.dataset,
@@ -163,10 +170,10 @@ def _observation(operation: EntityOperation, answers: Answers, context: ReportCo
         data=dict(operation.values),
         statements=statements,
         clock_flagged=flagged,
-        unit=answers.text(UNIT_QUESTION) or context.unit,
+        unit=unit,
         role=answers.text(ROLE_QUESTION),
         seen=_seen(answers, register.source.get(context.form_id), operation.indices, register) if register else None,
-        position=_position(statements, register),
+        position=position,
         source=context.source,
         fact_id=context.fact_id,
         post_id=context.post_id,
@@ -179,6 +186,7 @@ def _observation(operation: EntityOperation, answers: Answers, context: ReportCo
         user_agent=context.user_agent,
         sensitivity=answers.text(SENSITIVITY_QUESTION),
         withdrawn=withdrawn,
+        at_camp=position is not None and camp is not None and distance_m(position, camp) <= CAMP_M,
     )
 
 

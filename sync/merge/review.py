@@ -128,7 +128,7 @@ def contested_tasks(
 
 def proposal_task(record: Record, proposal: Proposal) -> Task:
     """The question whether a value that a report proposes (such as another position) should be taken."""
-    observation = proposal.said.observation
+    observation, standing = proposal.said.observation, proposal.standing
     return Task(
         id=derived_id("proposal", record.register, proposal.property, observation.id),
         register=record.register,
@@ -144,6 +144,9 @@ def proposal_task(record: Record, proposal: Proposal) -> Task:
             "proposed": proposal.said.statement.value,
             "current": proposal.current,
             "distance_m": None if proposal.distance_m is None else round(proposal.distance_m),
+            "observed": observation.observed_at.date().isoformat(),
+            "current_observed": None if standing is None else standing.observation.observed_at.date().isoformat(),
+            "mistake": proposal.mistake,
         },
         since=observation.received_at,
     )
