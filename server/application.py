@@ -14,7 +14,7 @@ from server.config import Settings, load_settings
 from server.engines import engine_options, is_full, prepare_engine
 from server.problems import Problem
 from server.proxies import TrustedProxy
-from server.rules import LateRule
+from server.routing import LateRule
 
 
 def build(settings: Settings | None = None, **overrides: Any) -> Flask:

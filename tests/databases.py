@@ -238,13 +238,15 @@ def app(_suite: Suite, database_kind: str, tmp_path: Path) -> Iterator[Flask]:
     with application.app_context():
         db.session.remove()
         db.session.configure(bind=connection, join_transaction_mode="create_savepoint")
-        original = Session.get_bind
+        original = db.session.session_factory.class_.get_bind
         try:
             db.session.session_factory.class_.get_bind = lambda self, *a, **k: connection  # type: ignore[method-assign]
             yield application
         finally:
             db.session.session_factory.class_.get_bind = original  # type: ignore[method-assign]
             db.session.remove()
+            # Other applications of this process have engines of their own.
+            db.session.configure(bind=None, join_transaction_mode="conditional_savepoint")
             transaction.rollback()
             connection.close()
 

@@ -1,4 +1,5 @@
-"""The express way for the one request that comes by the thousand: a device's key, one report, nothing special about it.
+"""The express way for the requests that come by the thousand: a device's key, one report, nothing special about it; and
+what phones download all the time (openrosa.handout).
 
 Stands before Flask. It answers nothing but "stored": whatever is not plainly ordinary goes on to the door's own views,
 with the body that was read, so that every other answer has one place where it is made.
@@ -26,6 +27,7 @@ from forms.xmlsafe import XmlRefused
 from server.config import Settings
 from server.extensions import db
 from server.openrosa import messages
+from server.openrosa.handout import HandOut
 from server.problems import Problem
 from server.proxies import TrustedProxy
 from server.services.authentication import token_hash
@@ -49,27 +51,34 @@ def install(app: Flask) -> None:
     """Puts the express way before the application. Its transactions are its own, so tests that roll back leave it out."""
     settings: Settings = app.config["SETTINGS"]
     with app.app_context():
-        counter = Counter(db.engine)
+        counter, handout = Counter(db.engine), HandOut(settings, db.engine, _language)
     served: Any = app.wsgi_app
     # Behind a proxy it must see the phone's own address as well, so it stands behind what reads that.
     if isinstance(served, TrustedProxy):
-        served = TrustedProxy(ExpressWay(served.plain, settings, counter), settings.trusted_proxy)
+        served = TrustedProxy(ExpressWay(served.plain, settings, counter, handout), settings.trusted_proxy)
     else:
-        served = ExpressWay(served, settings, counter)
+        served = ExpressWay(served, settings, counter, handout)
     app.wsgi_app = served  # type: ignore[method-assign]
 
 
 class ExpressWay:
     """The WSGI application with the express way before it."""
 
-    def __init__(self, application: Application, settings: Settings, counter: Counter) -> None:
+    def __init__(self, application: Application, settings: Settings, counter: Counter, handout: HandOut) -> None:
         self._application = application
         self._settings = settings
         self._counter = counter
         self._store = BlobStore(settings)
+        self._handout = handout
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answers 201 for a report that could be stored without any question; hands everything else on."""
+        """Answers 201 for a report that could be stored without any question, and ordinary downloads; hands all else on."""
+        if environ["REQUEST_METHOD"] == "GET":
+            found = self._handout.answer(environ)
+            if found is None:
+                return self._application(environ, start_response)
+            start_response(found.status, found.headers)
+            return [found.body]
         key = _is_plain(environ)
         if key is None:
             return self._application(environ, start_response)

@@ -41,7 +41,12 @@ class Address:
         if draft_form_id is not None:
             form = quote(draft_form_id, safe="")
             return cls(f"{host}/v1/test/{quote(token or '')}/projects/{project_id}/forms/{form}", draft=True)
-        return cls(f"{host}/v1/key/{quote(token)}/projects/{project_id}" if token else f"{host}/v1/projects/{project_id}")
+        return cls.of_key(host, token, project_id) if token else cls(f"{host}/v1/projects/{project_id}")
+
+    @classmethod
+    def of_key(cls, host: str, token: str, project_id: int) -> Address:
+        """The address under a device's key; host: scheme, host and port."""
+        return cls(f"{host}/v1/key/{quote(token)}/projects/{project_id}")
 
     def of_form(self, form: ListedForm, current: bool = True) -> openrosa.FormListEntry:
         """A list entry with absolute addresses; manifestUrl only when the form expects files."""

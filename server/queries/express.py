@@ -33,12 +33,12 @@ from server.models import (
 )
 from server.models.columns import table_of
 
-_DUTY = exists().where(
+DUTY = exists().where(
     FormDuty.project_id == Form.project_id, FormDuty.xml_form_id == Form.xml_form_id,
     Post.type == FormDuty.post_type, Post.id == AppUser.post_id, Post.closed_at.is_(None),
 )
-_ASSIGNED = exists().where(
-    Assignment.actor_id == AppUser.actor_id,
+ASSIGNED = exists().where(
+    Assignment.actor_id == AppUser.actor_id, Assignment.role != "viewer",
     or_(Assignment.form_id == Form.id, and_(Assignment.form_id.is_(None), Assignment.project_id == Form.project_id)),
 )
 # Everything a report needs to be taken without any question: a live device, an open form that the device may fill, the
@@ -59,7 +59,7 @@ _GRANT = (
         AppUser.token_sha256 == bindparam("token_sha256"), AppUser.project_id == bindparam("project_id"),
         AppUser.revoked_at.is_(None), Actor.deleted_at.is_(None), Project.deleted_at.is_(None),
         Form.xml_form_id == bindparam("xml_form_id"), Form.deleted_at.is_(None), Form.current_version_id.is_not(None),
-        Form.state != "closed", FormVersion.published_at.is_not(None), or_(_DUTY, _ASSIGNED),
+        Form.state != "closed", FormVersion.published_at.is_not(None), or_(DUTY, ASSIGNED),
     )
 )
 _DICTIONARY = select(XmlDictionary.data).where(XmlDictionary.number == bindparam("number")).limit(literal_column("1"))

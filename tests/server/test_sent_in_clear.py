@@ -54,7 +54,8 @@ def test_a_stored_report_knows_how_it_came(phone: Phone, session: Session, base:
 def test_the_express_way_notes_it_as_well(app: Flask, cast: Cast, address: str, marked: bool) -> None:
     handed: list[Parcel] = []
     counter: Any = SimpleNamespace(hand_in=handed.append, pack=lambda *_parts: b"")
-    way = ExpressWay(lambda _environ, _start: [b""], app.config["SETTINGS"], counter)
+    handout: Any = SimpleNamespace()
+    way = ExpressWay(lambda _environ, _start: [b""], app.config["SETTINGS"], counter, handout)
     body, kind = multipart(report(new_id()))
     environ = EnvironBuilder(
         f"/v1/key/{cast.device_tokens[0]}/projects/1/submission", method="POST", data=body, content_type=kind,
