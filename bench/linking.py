@@ -19,7 +19,7 @@ from bench.linkage.countries import FIRST_HELD_OUT, REGISTERS, Country, make_cou
 from bench.linkage.measure import Figures, calibration_error, figures, mean, reliability
 from bench.linkage.noise import FAMILIES, Row
 from bench.linkage.plot import draw
-from sync.merge.batch import score_batch
+from sync.merge.batch import Local, score_batch
 from sync.merge.blocking import own_keys, search_keys, worth_comparing
 from sync.merge.faces import Face
 from sync.merge.link import face_of_row, known_offsets, link, prepared
@@ -107,7 +107,7 @@ def _many(count: int) -> tuple[list[Row], list[Row]]:
 def _speeds(batch: int) -> Iterator[dict[str, Any]]:
     known, new = _many(batch)
     started, used = time.perf_counter(), _cpu()
-    linked = link(known, new, load_registers()["facilities"], os.cpu_count() or 1)
+    linked = link(known, new, load_registers()["facilities"], Local(os.cpu_count() or 1))
     yield {
         "register": "facilities", "speed": "batch", "rows": len(known) + len(new), "things": len(set(linked.clusters.values())),
         "seconds": round(time.perf_counter() - started, 1), "cpu_seconds": round(_cpu() - used, 1),

@@ -24,13 +24,15 @@ from sklearn.linear_model import LogisticRegression
 from bench.linkage.countries import FIRST_HELD_OUT, REGISTERS, Country, make_country, only
 from bench.linkage.measure import calibration_error, figures, mean, pairwise, reliability
 from bench.linkage.noise import FAMILIES, Family
-from sync.merge.candidates import candidates
+from sync.merge.batch import Second
+from sync.merge.candidates import Blocks, parts_of, worth
+from sync.merge.columns import Columns
 from sync.merge.faces import Face
 from sync.merge.features import Comparison, compare
 from sync.merge.link import face_of_row, grouped, known_offsets, prepared, worth_asking
 from sync.merge.lists import Lists
 from sync.merge.matching import Model
-from sync.merge.neighbourhood import FEATURES, Scored, neighbour_numbers, scored
+from sync.merge.neighbourhood import FEATURES, Neighbourhood, Pairs, Scored, home_numbers, scored
 from sync.merge.trees import Trees
 
 MODELS = Path(__file__).resolve().parents[2] / "sync" / "merge" / "models"
@@ -45,13 +47,21 @@ class Compared:
     """A country with its candidate pairs compared."""
 
     country: Country
-    faces: dict[str, Face]
+    faces: list[Face]
     lists: Lists
-    pairs: list[tuple[str, str, Comparison]]
+    pairs: list[tuple[int, int, Comparison]]
 
-    def same(self, a: str, b: str) -> bool:
-        """Whether two rows are one thing."""
-        return self.country.truth[a] == self.country.truth[b]
+    def same(self, a: int, b: int) -> bool:
+        """Whether the rows of two numbers are one thing."""
+        return self.country.truth[self.faces[a].id] == self.country.truth[self.faces[b].id]
+
+    def same_ids(self, pair: Scored) -> bool:
+        """Whether the rows of a scored pair are one thing."""
+        return self.country.truth[pair.a] == self.country.truth[pair.b]
+
+    def home(self) -> Any:
+        """The list of each row as a number."""
+        return home_numbers([face.id for face in self.faces], self.lists.home)
 
 
 def compared(seed: int, register: str, leave_out: Sequence[Family] = ()) -> Compared:
@@ -60,13 +70,13 @@ def compared(seed: int, register: str, leave_out: Sequence[Family] = ()) -> Comp
     faces = prepared(face_of_row(row, register) for row in (*country.reference, *country.reports))
     offsets = known_offsets(faces)
     pairs = [
-        (face.id, other.id, comparison)
-        for face, others in candidates(faces)
-        for other in others
-        if not (comparison := compare(face, other, register, offsets)).excluded
+        (a, b, comparison)
+        for one, other in worth(Columns(faces), Blocks(faces), parts_of(len(faces)))
+        for a, b in zip(one.tolist(), other.tolist(), strict=True)
+        if not (comparison := compare(faces[a], faces[b], register, offsets)).excluded
     ]
     lists = Lists(faces, {row["record_id"] for row in country.reference})
-    return Compared(country, {face.id: face for face in faces}, lists, pairs)
+    return Compared(country, faces, lists, pairs)
 
 
 def fit_levels(levels: Sequence[Iterable[str]], same: Sequence[bool]) -> tuple[float, dict[str, float]]:
@@ -81,12 +91,12 @@ def fit_levels(levels: Sequence[Iterable[str]], same: Sequence[bool]) -> tuple[f
     return round(float(fitted.intercept_[0]), 4), weights
 
 
-def fit_trees(numbers: Sequence[Sequence[float]], same: Sequence[bool]) -> dict[str, Any]:
+def fit_trees(numbers: Any, same: Sequence[bool]) -> dict[str, Any]:
     """Boosted trees over the neighbourhood, as the JSON that `sync.merge.trees` reads."""
     boosted = HistGradientBoostingClassifier(
         max_leaf_nodes=24, max_iter=160, learning_rate=0.08, min_samples_leaf=150, l2_regularization=5.0, max_bins=64,
         early_stopping=False, random_state=1,
-    ).fit(np.asarray(numbers), np.asarray(same))  # fmt: skip
+    ).fit(numbers, np.asarray(same))  # fmt: skip
     trees = [
         [
             [round(float(node["value"]), 4)] if node["is_leaf"]
@@ -98,17 +108,20 @@ def fit_trees(numbers: Sequence[Sequence[float]], same: Sequence[bool]) -> dict[
     return {"features": list(FEATURES), "bias": round(float(np.ravel(boosted._baseline_prediction)[0]), 4), "trees": trees}
 
 
-def alone(made: Compared, model: Model) -> list[Scored]:
+def alone(made: Compared, model: Model) -> Pairs:
     """The pairs of a country scored by themselves."""
-    found = (scored(made.faces[a], made.faces[b], comparison, model, made.lists) for a, b, comparison in made.pairs)
-    return [pair for pair in found if pair is not None]
+    found = (
+        (a, b, scored(made.faces[a], made.faces[b], comparison, model, made.lists)) for a, b, comparison in made.pairs
+    )  # fmt: skip
+    return Pairs.of([(a, b, values) for a, b, values in found if values is not None])
 
 
 def among(made: Compared, model: Model) -> list[Scored]:
     """The pairs of a country scored among their neighbours."""
     pairs = alone(made, model)
-    scores = model.among_neighbours(neighbour_numbers(pairs, made.lists.home))
-    return [replace(pair, score=score) for pair, score in zip(pairs, scores, strict=True)]
+    scores = Second(pairs, made.home(), model).run(range(len(pairs)))
+    columns = zip(pairs.a.tolist(), pairs.b.tolist(), scores.tolist(), strict=True)
+    return [Scored(made.faces[a].id, made.faces[b].id, score) for a, b, score in columns]
 
 
 def fit(made: Sequence[Compared]) -> tuple[Model, dict[str, Any]]:
@@ -116,19 +129,19 @@ def fit(made: Sequence[Compared]) -> tuple[Model, dict[str, Any]]:
     levels = [comparison.levels for each in made for *_, comparison in each.pairs]
     bias, weights = fit_levels(levels, [each.same(a, b) for each in made for a, b, _ in each.pairs])
     first = Model("training", bias, weights, 0.5, 0.05)
-    numbers: list[list[float]] = []
+    numbers: list[Any] = []
     same: list[bool] = []
     for each in made:
         pairs = alone(each, first)
-        numbers += neighbour_numbers(pairs, each.lists.home)
-        same += [each.same(pair.a, pair.b) for pair in pairs]
-    second = fit_trees(numbers, same)
+        numbers.append(Neighbourhood(pairs, each.home()).numbers(slice(0, len(pairs))))
+        same += [each.same(a, b) for a, b in zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)]
+    second = fit_trees(np.concatenate(numbers), same)
     return replace(first, second=Trees.from_json(second)), {"bias": bias, "weights": weights, "second": second}
 
 
 def clusters_of(made: Compared, pairs: Sequence[Scored], cut: float) -> dict[str, str]:
     """The clusters at a cut."""
-    return grouped(made.faces, pairs, made.lists.reference, cut)
+    return grouped([face.id for face in made.faces], pairs, made.lists.reference, cut)
 
 
 def best_cut(held: Sequence[tuple[Compared, list[Scored]]]) -> float:
@@ -147,7 +160,7 @@ def judged(held: Sequence[tuple[Compared, list[Scored]]], cut: float) -> dict[st
         clusters = clusters_of(made, pairs, cut)
         asked = worth_asking(pairs, clusters, len(made.country.reports), made.lists.reference)
         found.append(figures(made.country.truth, clusters, made.lists.reference, [(pair.a, pair.b) for pair in asked]))
-    bands = reliability((pair.score, made.same(pair.a, pair.b)) for made, pairs in held for pair in pairs)
+    bands = reliability((pair.score, made.same_ids(pair)) for made, pairs in held for pair in pairs)
     return {**mean(found), "calibration_error": round(calibration_error(bands), 4)}
 
 

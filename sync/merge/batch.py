@@ -1,103 +1,151 @@
 """Scores all candidate pairs of a batch, on several cores when there is much to do; the answer is the same on any number of them.
 
-A worker is a copy of this process that already holds what it needs, so nothing but results is sent. Must not read or write files.
+`First` and `Second` are what every engine runs, part by part: pairs by themselves, then pairs among their neighbours. Must not
+read or write files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol
 
-from sync.merge.candidates import Blocks
+from sync.merge.candidates import Blocks, parts_of, worth
+from sync.merge.columns import Ceiling, Columns
 from sync.merge.faces import Face
 from sync.merge.features import compare
 from sync.merge.lists import KnownOffsets, Lists
 from sync.merge.matching import Model
-from sync.merge.neighbourhood import Neighbourhood, Scored, scored
+from sync.merge.neighbourhood import KEEP_FROM, Neighbourhood, Pairs, Scored, home_numbers, logit, scored
+from sync.merge.numbers import Numbers, numpy
 
 # Fewer rows than this are done before a second process has begun.
 _ROWS_PER_WORKER = 5_000
-_PARTS_PER_WORKER = 8
-T = TypeVar("T")
+_PAIRS_PER_PART = 30_000
+# Log odds that no error of rounding or of the bound brings up to what is kept.
+_HOPELESS = logit(KEEP_FROM) - 0.01
 
 
 @dataclass
-class _First:
-    """Compares the rows with those after them."""
+class Batch:
+    """What the rows of a batch are compared with and by: everything that scoring a pair by itself needs."""
 
-    blocks: Blocks
+    faces: Sequence[Face]
     lists: Lists
-    model: Model
     words: str
+    model: Model
     offsets: KnownOffsets | None
 
-    def run(self, part: range) -> list[Scored]:
+
+class First:
+    """Scores pairs of rows by themselves and forgets the hopeless."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.columns = Columns(batch.faces)
+        self.ceiling = Ceiling(self.columns, batch.model, batch.words, batch.offsets, _HOPELESS)
+
+    def pairs(self, a: Numbers, b: Numbers) -> Pairs:
+        """The pairs of these two columns of row numbers (`a` < `b`, worth comparing) that are not hopeless."""
+        batch, faces = self.batch, self.batch.faces
+        hopeful = self.ceiling.at_most(a, b) > _HOPELESS
         found = []
-        for number in part:
-            face = self.blocks.faces[number]
-            for other in self.blocks.after(number):
-                pair = scored(face, other, compare(face, other, self.words, self.offsets), self.model, self.lists)
-                if pair is not None:
-                    found.append(pair)
-        return found
+        for x, y in zip(a[hopeful].tolist(), b[hopeful].tolist(), strict=True):
+            comparison = compare(faces[x], faces[y], batch.words, batch.offsets)
+            values = scored(faces[x], faces[y], comparison, batch.model, batch.lists)
+            if values is not None:
+                found.append((x, y, values))
+        return Pairs.of(found)
+
+
+class Second:
+    """Scores pairs among their neighbours."""
+
+    def __init__(self, pairs: Pairs, home: Numbers, model: Model) -> None:
+        self.around = Neighbourhood(pairs, home)
+        self.model = model
+
+    def run(self, part: range) -> Numbers:
+        """The scores of the pairs of a part."""
+        return self.model.among_neighbours(self.around.numbers(slice(part.start, part.stop)))
+
+
+class Engine(Protocol):
+    """Where the parts of a batch are worked on. Whatever engine it is, scores are the same."""
+
+    def first(self, batch: Batch) -> Pairs:
+        """All pairs that are worth comparing and not hopeless, in the order of their rows."""
+
+    def second(self, pairs: Pairs, home: Numbers, model: Model) -> Numbers:
+        """The score of each pair among its neighbours."""
 
 
 @dataclass
-class _Second:
-    """Scores pairs among their neighbours."""
+class _Comparing:
+    """The first step of the local engine."""
 
-    pairs: Sequence[Scored]
-    around: Neighbourhood
-    model: Model
+    first: First
+    blocks: Blocks
 
-    def run(self, part: range) -> list[float]:
-        return list(self.model.among_neighbours(self.around.numbers(self.pairs[number]) for number in part))
+    def run(self, part: range) -> Pairs:
+        [(a, b)] = worth(self.first.columns, self.blocks, [part])
+        return self.first.pairs(a, b)
 
 
 class _Worker:
     """What a worker process does; set in it when it begins."""
 
-    job: ClassVar[_First | _Second | None] = None
+    job: ClassVar[_Comparing | Second | None] = None
 
     @classmethod
-    def begin(cls, job: _First | _Second) -> None:
+    def begin(cls, job: _Comparing | Second) -> None:
         cls.job = job
 
     @classmethod
-    def run(cls, part: range) -> list[Any]:
+    def run(cls, part: range) -> Any:
         if cls.job is None:
             raise RuntimeError("a worker was asked to work before it was told what at")
         return cls.job.run(part)
 
 
-def _parts(count: int, workers: int) -> list[range]:
-    size = max(1, -(-count // (workers * _PARTS_PER_WORKER)))
-    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+@dataclass(frozen=True, slots=True)
+class Local:
+    """This machine: copies of this process that already hold what they need, so nothing but results is sent."""
 
+    workers: int = 1
 
-def _all(job: _First | _Second, run: Callable[[range], list[T]], count: int, workers: int) -> list[T]:
-    """The results of all parts in their order."""
-    if workers <= 1 or "fork" not in get_all_start_methods():
-        return run(range(count))
-    with get_context("fork").Pool(workers, _Worker.begin, (job,)) as pool:
-        return list(chain.from_iterable(pool.map(_Worker.run, _parts(count, workers), chunksize=1)))
+    def first(self, batch: Batch) -> Pairs:
+        """All pairs that are worth comparing and not hopeless, in the order of their rows."""
+        job = _Comparing(First(batch), Blocks(batch.faces))
+        return Pairs.joined(self._all(job, list(parts_of(len(batch.faces))), len(batch.faces)))
+
+    def second(self, pairs: Pairs, home: Numbers, model: Model) -> Numbers:
+        """The score of each pair among its neighbours."""
+        np = numpy()
+        parts = list(parts_of(len(pairs), _PAIRS_PER_PART))
+        return np.concatenate([np.zeros(0), *self._all(Second(pairs, home, model), parts, len(home))])
+
+    def _all(self, job: _Comparing | Second, parts: Sequence[range], rows: int) -> list[Any]:
+        """The results of all parts in their order."""
+        workers = min(self.workers, rows // _ROWS_PER_WORKER)
+        if workers <= 1 or "fork" not in get_all_start_methods():
+            return [job.run(part) for part in parts]
+        with get_context("fork").Pool(workers, _Worker.begin, (job,)) as pool:
+            return pool.map(_Worker.run, parts, chunksize=1)
 
 
 def score_batch(
-    faces: Sequence[Face], lists: Lists, words: str, model: Model, offsets: KnownOffsets | None, workers: int = 1
+    faces: Sequence[Face], lists: Lists, words: str, model: Model, offsets: KnownOffsets | None, engine: Engine | None = None
 ) -> list[Scored]:
     """All candidate pairs scored among their neighbours, the hopeless ones left out, in the order of their ids.
 
-    `faces` are sorted by id, as `link.prepared` gives them. `workers`: how many processes may be used.
+    `faces` are sorted by id, as `link.prepared` gives them. `engine`: where it is done; one process of this machine when None.
     """
-    workers = min(workers, len(faces) // _ROWS_PER_WORKER)
-    first = _First(Blocks(faces), lists, model, words, offsets)
-    alone = _all(first, first.run, len(faces), workers)
-    if model.second is None:
-        return alone
-    second = _Second(alone, Neighbourhood(alone, lists.home), model)
-    scores = _all(second, second.run, len(alone), workers)
-    return [replace(pair, score=score) for pair, score in zip(alone, scores, strict=True)]
+    engine = engine or Local()
+    pairs = engine.first(Batch(faces, lists, words, model, offsets))
+    scores = pairs.values[:, 0]
+    if model.second is not None and len(pairs):
+        scores = engine.second(pairs, home_numbers([face.id for face in faces], lists.home), model)
+    columns = zip(pairs.a.tolist(), pairs.b.tolist(), scores.tolist(), strict=True)
+    return [Scored(faces[a].id, faces[b].id, score) for a, b, score in columns]

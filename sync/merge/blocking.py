@@ -16,10 +16,10 @@ from sync.merge.names import Name
 RESOLUTION = 7
 _MAX_KEY = 80
 # Metres, and how alike names have to be to be compared when no farther apart than that; beyond the last, and without positions.
-_ROUGH = ((250, 0.30), (1_200, 0.45), (5_000, 0.55), (25_000, 0.62), (60_000, 0.70))
-_ROUGH_FAR = 0.77
-_ROUGH_NOWHERE = 0.60
-_METRES_PER_DEGREE = 111_195.0
+ROUGH = ((250, 0.30), (1_200, 0.45), (5_000, 0.55), (25_000, 0.62), (60_000, 0.70))
+ROUGH_FAR = 0.77
+ROUGH_NOWHERE = 0.60
+METRES_PER_DEGREE = 111_195.0
 
 
 def name_keys(face: Face) -> frozenset[str]:
@@ -74,12 +74,12 @@ def worth_comparing(a: Face, b: Face) -> bool:
     """Whether the names are alike enough for how far apart the two are; a few microseconds, and wrong only for the hopeless."""
     first, second = a.names[0], b.names[0]
     place, other = a.position, b.position
-    least = _ROUGH_NOWHERE
+    least = ROUGH_NOWHERE
     if place is not None and other is not None:
         north = place.lat - other.lat
         east = (place.lon - other.lon) * math.cos(math.radians(place.lat))
-        metres = math.hypot(north, east) * _METRES_PER_DEGREE
-        least = next((alike for limit, alike in _ROUGH if metres <= limit), _ROUGH_FAR)
+        metres = math.hypot(north, east) * METRES_PER_DEGREE
+        least = next((alike for limit, alike in ROUGH if metres <= limit), ROUGH_FAR)
     if distances.JaroWinkler.similarity(first.sound, second.sound) >= least:
         return True
     if (a.phone is not None and a.phone == b.phone) or (a.code is not None and a.code == b.code):

@@ -10,7 +10,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from sync.merge import distances
 from sync.merge.faces import Face, distance_m
@@ -118,7 +118,7 @@ def _types_agree(a: str, b: str, words: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _type_levels(a: tuple[str | None, str | None], b: tuple[str | None, str | None], words: str) -> tuple[str, ...]:
+def type_levels(a: tuple[str | None, str | None], b: tuple[str | None, str | None], words: str) -> tuple[str, ...]:
     """How the types agree, first, and which two kinds they name; `a` and `b` are (type, group)."""
     (type_a, group_a), (type_b, group_b) = a, b
     group_a = group_a or (group_of_type(type_a, words) if type_a else None)
@@ -133,8 +133,21 @@ def _type_levels(a: tuple[str | None, str | None], b: tuple[str | None, str | No
 
 
 @lru_cache(maxsize=65536)
-def _kind_levels(a: frozenset[str], b: frozenset[str]) -> tuple[str, ...]:
+def kind_levels(a: frozenset[str], b: frozenset[str]) -> tuple[str, ...]:
+    """How the kinds that two names say agree, and which two they are when they differ."""
     return tuple(level for level in (_set_levels("kind", a, b), _two("kinds", a, b)) if level)
+
+
+def number_levels(a: frozenset[str], b: frozenset[str]) -> tuple[str, ...]:
+    """How the numbers in two names agree; nothing when neither has one."""
+    level = _set_levels("number", a, b)
+    return (level,) if level else ()
+
+
+def qualifier_levels(a: frozenset[str], b: frozenset[str]) -> tuple[str, ...]:
+    """How qualifiers (north, girls) agree; nothing when neither name has one."""
+    level = _set_levels("qualifier", a, b)
+    return (level,) if level else ()
 
 
 def _best(a: Face, b: Face) -> tuple[float, Name, Name]:
@@ -250,7 +263,7 @@ def _agree(prefix: str, a: str | None, b: str | None) -> str | None:
 
 
 @lru_cache(maxsize=262144)
-def _area_levels(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> tuple[str | None, ...]:
+def area_levels(a: tuple[str | None, ...], b: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """How each level of area agrees, and whether any area of one is named by the other at another level."""
     found: list[str | None] = []
     for number, (x, y) in enumerate(zip(a, b, strict=False), 1):
@@ -274,7 +287,7 @@ def _sure(place: Position) -> bool:
 
 def _named_after_area(name: Name, face: Face) -> bool:
     """Whether a thing is called by its district or province only, as many things of that district are."""
-    return any(area and name.core_text == area for area in face.areas[:2])
+    return name.core_text in face.areas[:2]
 
 
 def _vague(place: Position | None) -> bool:
@@ -301,12 +314,15 @@ class Offsets(Protocol):
     def residual_m(self, a: Position, b: Position) -> float | None:
         """Metres that remain when the nearest known offset is taken off; None when none is near."""
 
+    def may_fit(self, lat: Any, north: Any, east: Any) -> Any:
+        """For columns of latitudes and differences (degrees) whether some offset may be near; never wrong when it says no."""
+
 
 def compare(a: Face, b: Face, words: str, offsets: Offsets | None = None) -> Comparison:
     """Compares two faces with the word lists `words`; the order of `a` and `b` does not matter."""
     if b.id < a.id:
         a, b = b, a
-    types = _type_levels((a.type, a.group), (b.type, b.group), words)
+    types = type_levels((a.type, a.group), (b.type, b.group), words)
     kind = types[0]
     alike, name_a, name_b = _best(a, b)
     name = bisect_right(LIKENESS, round(alike, 6))
@@ -327,19 +343,19 @@ def compare(a: Face, b: Face, words: str, offsets: Offsets | None = None) -> Com
         _cross(kind, name_level), *types,
     ]  # fmt: skip
     if name_a.kinds or name_b.kinds:
-        found += _kind_levels(name_a.kinds, name_b.kinds)
+        found += kind_levels(name_a.kinds, name_b.kinds)
     if name_a.numbers or name_b.numbers:
-        level = _set_levels("number", frozenset(name_a.numbers), frozenset(name_b.numbers))
-        found += [level, _cross(level, place_level)] if level == "number_clash" else [level] if level else []
+        numbered = number_levels(frozenset(name_a.numbers), frozenset(name_b.numbers))
+        found += [level for level in numbered] + [_cross(level, place_level) for level in numbered if level == "number_clash"]
     if metres is None or vague:
-        areas = _area_levels(a.areas, b.areas)
+        areas = area_levels(a.areas, b.areas)
         known = next((area for area in areas[1:2] + areas[:1] if area), "area_unknown")
         found.append(_cross(name_level, _cross("nowhere", known)))
     elif a.position and b.position and _sure(a.position) and _sure(b.position):
         found.append(_cross("sure", place_level))
     rarer: list[str | None] = [
         _set_levels("qualifier", name_a.qualifiers, name_b.qualifiers), _agree("phone", a.phone, b.phone),
-        _agree("code", a.code, b.code), mistake, _inside(name_a, name_b), *_area_levels(a.areas, b.areas),
+        _agree("code", a.code, b.code), mistake, _inside(name_a, name_b), *area_levels(a.areas, b.areas),
         "area_name" if _named_after_area(name_a, a) or _named_after_area(name_b, b) else None,
     ]  # fmt: skip
     found += [level for level in rarer if level]

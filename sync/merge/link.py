@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from sync.merge.batch import score_batch
+from sync.merge.batch import Engine, score_batch
 from sync.merge.clustering import cluster, components
 from sync.merge.faces import Face, named, phone_digits
 from sync.merge.facts import Position
@@ -76,11 +76,11 @@ def _date(text: str | None) -> dt.date | None:
         return None
 
 
-def link(reference: Iterable[Row], reports: Iterable[Row], register: Register, workers: int = 1) -> Linked:
+def link(reference: Iterable[Row], reports: Iterable[Row], register: Register, engine: Engine | None = None) -> Linked:
     """Links the rows of both tables (each needs a unique `record_id`) by the rules of `register`.
 
     Columns: name, type, adm1, adm2, adm3, lat, lon, gps_acc_m, phone, code, date, team; all may be absent or empty.
-    `workers`: how many processes may be used; the answer does not depend on it.
+    `engine`: where pairs are found and scored; the answer does not depend on it. One process of this machine when None.
     Raises ValueError for a register without matching and for a repeated record_id.
     """
     matching = register.matching
@@ -96,7 +96,7 @@ def link(reference: Iterable[Row], reports: Iterable[Row], register: Register, w
     known = {row["record_id"] for row in reference}
     offsets = known_offsets(faces)
     model = load_model(matching.model)
-    pairs = score_batch(faces, Lists(faces, known), matching.words, model, offsets, workers)
+    pairs = score_batch(faces, Lists(faces, known), matching.words, model, offsets, engine)
     clusters = grouped(by_id, pairs, known, model.link_from)
     questions = worth_asking(pairs, clusters, len(rows) - len(known), known, model.review_from)
     rivals = _rivals(pairs, questions)
@@ -140,7 +140,7 @@ def known_offsets(faces: Iterable[Face]) -> KnownOffsets | None:
     """The constant offsets that pairs of one name show, for names that few rows bear; None when there are none."""
     by_name: dict[str, list[Face]] = defaultdict(list)
     for face in faces:
-        if face.position:
+        if face.position and face.names:
             by_name[face.names[0].sound].append(face)
     few = [same for _, same in sorted(by_name.items()) if 1 < len(same) <= ONE_NAME_ROWS]
     offsets = find_offsets(pair for same in few for pair in combinations(same, 2))

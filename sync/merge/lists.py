@@ -11,10 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 from sync.merge.faces import Face, distance_m
 from sync.merge.facts import Position
 from sync.merge.names import Name
+from sync.merge.numbers import numpy
 
 REFERENCE = "reference"
 # As many rows without a team that bear one date are taken for one list.
@@ -35,7 +37,7 @@ def with_shared_positions_vague(faces: Sequence[Face]) -> list[Face]:
     """A position that three or more differently named rows share (a town's or a district's middle) is known to 20 km only."""
     names: dict[tuple[float, float], set[str]] = defaultdict(set)
     for face in faces:
-        if face.position:
+        if face.position and face.names:
             names[(face.position.lat, face.position.lon)].add(face.names[0].sound)
     shared = {place for place, found in names.items() if len(found) >= _SHARED}
     return [
@@ -74,6 +76,17 @@ class KnownOffsets:
     """Constant offsets (degrees north, degrees east) that many pairs of alike names show."""
 
     vectors: tuple[tuple[float, float], ...]
+
+    def may_fit(self, lat: Any, north: Any, east: Any) -> Any:
+        """For columns of latitudes and differences (degrees) whether some offset may be near; never wrong when it says no."""
+        np = numpy()
+        found = np.zeros(len(north), dtype=bool)
+        limit = 1.02 * (2 * _OFFSET_M + 1) / _METRES_PER_DEGREE
+        shrink = np.cos(np.radians(np.abs(lat) + 2.0))
+        for rise, shift in self.vectors:
+            for sign in (1, -1):
+                found |= (np.abs(north - sign * rise) <= limit) & (np.abs(east - sign * shift) * shrink <= limit)
+        return found
 
     def residual_m(self, a: Position, b: Position) -> float | None:
         """Metres that remain when the nearest offset, either way, is taken off; None when no offset fits."""
@@ -158,6 +171,7 @@ class Lists:
                 self._spots[(face.position.lat, face.position.lon)] += 1
         self._rows = len(faces)
         self._middles = _middles(faces)
+        self._astray: dict[str, bool] = {}
 
     def standing(self, a: Face, b: Face) -> float:
         """0 for rows of different sources, 1 for one team, 2 for one list of the reports, 3 for the reference."""
@@ -178,6 +192,12 @@ class Lists:
 
     def astray(self, face: Face) -> bool:
         """Whether the row lies far from where most rows of its stated district lie."""
+        known = self._astray.get(face.id)
+        if known is None:
+            known = self._astray[face.id] = self._is_astray(face)
+        return known
+
+    def _is_astray(self, face: Face) -> bool:
         if face.position is None:
             return False
         for area in face.areas[:2][::-1]:

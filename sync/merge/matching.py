@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -16,6 +16,7 @@ from typing import Any
 
 from sync.merge.faces import Face
 from sync.merge.features import DISTANCE_NAMES, Comparison, compare, equal_names, in_words
+from sync.merge.numbers import numpy
 from sync.merge.trees import Trees
 from sync.registers import Matching
 
@@ -57,17 +58,27 @@ class Model:
 
     def parts(self, levels: Iterable[str]) -> tuple[float, float, float]:
         """What the names, the places with the areas, and the kinds weigh, each by itself (log odds)."""
-        name, place, kind = [0.0], [0.0], [0.0]
+        sums: tuple[list[float], list[float], list[float]] = ([0.0], [0.0], [0.0])
         for level in levels:
-            part = kind if level.startswith(("type", "kind")) else place if level.startswith(PLACE_LEVELS) else name
-            part.append(self.weights.get(level, 0.0))
-        return round(math.fsum(name), DIGITS), round(math.fsum(place), DIGITS), round(math.fsum(kind), DIGITS)
+            sums[_part_of(level)].append(self.weights.get(level, 0.0))
+        name, place, kind = (round(math.fsum(part), DIGITS) for part in sums)
+        return name, place, kind
 
-    def among_neighbours(self, numbers: Iterable[Sequence[float]]) -> Iterator[float]:
-        """The probabilities when the neighbourhood is known too (rows of `neighbourhood.FEATURES`); only with such trees."""
+    def among_neighbours(self, numbers: Any) -> Any:
+        """The probabilities when the neighbourhood is known too (a numpy table of `neighbourhood.FEATURES`), rounded.
+
+        Raises `ModelError` for weights without trees.
+        """
+        np = numpy()
         if self.second is None:
             raise ModelError(f"the weights '{self.version}' know no neighbourhood")
-        return map(_logistic, self.second.logits(numbers))
+        return np.round(1 / (1 + np.exp(-np.clip(self.second.logits(numbers), -60.0, 60.0))), DIGITS)
+
+
+@lru_cache(maxsize=8192)
+def _part_of(level: str) -> int:
+    """0 for what names say, 1 for places and areas, 2 for kinds."""
+    return 2 if level.startswith(("type", "kind")) else int(level.startswith(PLACE_LEVELS))
 
 
 def weighed(bias: float, weights: Mapping[str, float], levels: Iterable[str]) -> float:

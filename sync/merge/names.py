@@ -67,12 +67,16 @@ _LETTERS = str.maketrans(
         "ŋ": "ng", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ɲ": "ny", "ƴ": "y", "ə": "e", "ħ": "h", "ʃ": "sh", "ʒ": "j",
     }
 )  # fmt: skip
+_ARABIC_LETTERS = str.maketrans(_ARABIC)
+_NO_LETTERS = re.compile("[^a-z0-9]+")
 _INITIALS = re.compile(r"\b(?:\w\.\s?){2,}\w?\b\.?")
 _SPACED = re.compile(r"\b(?:[a-z] ){2,}[a-z]\b")
 _ELISION = re.compile(r"\b([ld]|qu)['’ʼ`]")
 _APOSTROPHE = re.compile(r"['’ʼ`ʿʾ]")
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]?")
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9&.]{0,2}[A-Z0-9&.]{1,7}")
+# Without any of these a text is one name.
+_PARTED = re.compile(r"[()\[\]{}–—:/;|\n-]")
 _PIECES = re.compile(r"\s+[-–—:]\s+|[()\[\]{}]")
 _LETTER_DIGIT = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
 # Order matters: longer spellings first, so that "tch" is not read as "t" and "ch".
@@ -166,15 +170,17 @@ def load_words(name: str) -> Words:
 @lru_cache(maxsize=100_000)
 def fold(text: str) -> str:
     """`text` in plain lower-case latin letters and digits with single spaces; dotted or spaced initials are joined."""
-    text = re.sub(r"\bال", "ال ", text)
-    text = "".join(_ARABIC.get(letter, letter) for letter in text).casefold().translate(_LETTERS)
-    decomposed = unicodedata.normalize("NFKD", text)
-    # Some letters (mathematical ones) come apart into capitals.
-    text = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
-    text = _INITIALS.sub(lambda match: match.group().replace(".", "").replace(" ", "") + " ", text)
+    if text.isascii():
+        text = text.lower()
+    else:
+        text = re.sub(r"\bال", "ال ", text).translate(_ARABIC_LETTERS).casefold().translate(_LETTERS)
+        decomposed = unicodedata.normalize("NFKD", text)
+        # Some letters (mathematical ones) come apart into capitals.
+        text = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
+    if "." in text:
+        text = _INITIALS.sub(lambda match: match.group().replace(".", "").replace(" ", "") + " ", text)
     text = _APOSTROPHE.sub("", _ELISION.sub(" ", text))
-    text = "".join(letter if letter.isalnum() and letter.isascii() else " " for letter in text)
-    text = _LETTER_DIGIT.sub(" ", " ".join(text.split()))
+    text = _LETTER_DIGIT.sub(" ", " ".join(_NO_LETTERS.sub(" ", text).split()))
     return _SPACED.sub(lambda match: match.group().replace(" ", ""), text)
 
 
@@ -281,6 +287,8 @@ def variants(text: str, *, branches: bool = False) -> tuple[str, ...]:
     An acronym in brackets or beside a dash is a name of its own, and so is the text without it. With `branches`, what else
     stands in brackets is a part of the name: it says which branch is meant.
     """
+    if text and not _PARTED.search(text) and text == text.strip():
+        return (text,)
     found = [text]
     pieces = [piece for piece in (part.strip() for part in _PIECES.split(text)) if piece]
     longest = max(pieces, key=len, default="")

@@ -8,18 +8,23 @@ depend on the order of arrival. Numbers, weighed by boosted trees. Pure.
 from __future__ import annotations
 
 import math
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sync.merge import distances
+from sync.merge.columns import ranges
 from sync.merge.faces import Face
-from sync.merge.features import VAGUE_NAMES, Comparison
+from sync.merge.features import DISTANCE_NAMES, VAGUE_NAMES, Comparison
 from sync.merge.lists import Lists
-from sync.merge.matching import DIGITS, Model
+from sync.merge.matching import Model
+from sync.merge.numbers import Numbers, numpy
 
-# A third thing contradicts the pair when it goes with one side and this little with the other.
-_STRANGER = 0.1
+# Scores are kept in millionths here. A third thing contradicts a pair when it goes with one side and this little with the other.
+_MILLION = 1_000_000
+_STRANGER = 100_000
+# Partners whose names are this much alike count when it is asked who is nearer.
+_NAMED_ALIKE = 0.6
+_NOBODY_NEAR = 1e9
 OWN_FEATURES = (
     "logit", "likeness", "spelling", "letters", "edits", "length", "distance", "mended", "type", "kinds", "number", "qualifier",
     "area1", "area2", "areas", "phone", "code", "lists", "name_count", "rarest", "astray", "spot_count", "reference",
@@ -39,23 +44,47 @@ _NO_DISTANCE = -1.0
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A pair that was compared and is not hopeless; `a` < `b`. `own` are the features that need no neighbours."""
+    """A pair that was compared and is not hopeless; `a` < `b`."""
 
     a: str
     b: str
     score: float
-    likeness: float
-    distance_m: float | None
-    own: array[float]
 
 
-def scored(a: Face, b: Face, comparison: Comparison, model: Model, lists: Lists) -> Scored | None:
-    """The pair with what is known of it by itself; None when it is hopeless."""
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Scored pairs as columns: `a` < `b` are row numbers; a row of `values` is score, likeness, metres (NaN), `OWN_FEATURES`."""
+
+    a: Numbers
+    b: Numbers
+    values: Numbers
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, Sequence[float]]]) -> Pairs:
+        """Columns from (a, b, values) of each pair."""
+        np = numpy()
+        a, b = np.array([row[0] for row in rows], dtype=np.int64), np.array([row[1] for row in rows], dtype=np.int64)
+        return cls(a, b, np.array([row[2] for row in rows], dtype=np.float64).reshape(len(rows), 3 + len(OWN_FEATURES)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pairs]) -> Pairs:
+        """One after the other."""
+        np = numpy()
+        if not parts:
+            return cls.of([])
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("a", "b", "values")))
+
+
+def scored(a: Face, b: Face, comparison: Comparison, model: Model, lists: Lists) -> list[float] | None:
+    """What is known of a pair by itself, a row of `Pairs.values`; None when it is hopeless."""
     score = model.probability(comparison)
     if score < KEEP_FROM:
         return None
-    own = array("d", _own_numbers(a, b, score, comparison, model, lists))
-    return Scored(a.id, b.id, score, comparison.likeness, comparison.distance_m, own)
+    metres = math.nan if comparison.distance_m is None else comparison.distance_m
+    return [score, comparison.likeness, metres, *_own_numbers(a, b, score, comparison, model, lists)]
 
 
 def _own_numbers(a: Face, b: Face, score: float, comparison: Comparison, model: Model, lists: Lists) -> list[float]:
@@ -63,31 +92,27 @@ def _own_numbers(a: Face, b: Face, score: float, comparison: Comparison, model: 
     levels = comparison.levels
     name_a, name_b = comparison.names
     metres = comparison.distance_m
-    area1, area2 = _level(levels, "area1"), _level(levels, "area2")
+    said = dict(found for level in levels if (found := _SAID.get(level)))
+    area1, area2 = said.get("area1", 0.0), said.get("area2", 0.0)
     return [
         logit(score), comparison.likeness, distances.JaroWinkler.similarity(name_a.sound, name_b.sound),
         distances.Levenshtein.normalized_similarity(name_a.core_text, name_b.core_text),
         float(min(9, distances.Levenshtein.distance(name_a.sound, name_b.sound))),
         float(min(len(name_a.sound), len(name_b.sound))),
         _NO_DISTANCE if metres is None else math.log10(1 + metres), float(not levels.isdisjoint(MISTAKES)),
-        _level(levels, "type"), _level(levels, "kind"), _level(levels, "number", 0.2), _level(levels, "qualifier", 0.2),
-        area1, area2, area1 + area2 + _level(levels, "area3") + float("area_crossed" in levels),
-        _level(levels, "phone"), _level(levels, "code"), lists.standing(a, b), *lists.rarity(name_a, name_b),
+        said.get("type", 0.0), said.get("kind", 0.0), said.get("number", 0.2), said.get("qualifier", 0.2),
+        area1, area2, area1 + area2 + said.get("area3", 0.0) + float("area_crossed" in levels),
+        said.get("phone", 0.0), said.get("code", 0.0), lists.standing(a, b), *lists.rarity(name_a, name_b),
         float(lists.astray(a)) + float(lists.astray(b)), lists.spot_count(a, b),
         lists.references(a, b), float(sum(1 for p, q in zip(a.areas, b.areas, strict=False) if p and q)), *model.parts(levels),
-        float(not levels.isdisjoint(VAGUE_NAMES)), float(any(level.startswith("sure") for level in levels)),
+        float(not levels.isdisjoint(VAGUE_NAMES)), float(not levels.isdisjoint(_SURE_LEVELS)),
     ]  # fmt: skip
 
 
 _PREFIXES = ("type", "kind", "number", "qualifier", "area1", "area2", "area3", "phone", "code")
-_LEVELS = {prefix: tuple((f"{prefix}_{said}", value) for said, value in _AGREEMENT.items()) for prefix in _PREFIXES}
-
-
-def _level(levels: frozenset[str], prefix: str, missing: float = 0.0) -> float:
-    for level, value in _LEVELS[prefix]:
-        if level in levels:
-            return value
-    return missing
+# What each level says of which part: 1 for agreement, -1 for a clash.
+_SAID = {f"{prefix}_{how}": (prefix, value) for prefix in _PREFIXES for how, value in _AGREEMENT.items()}
+_SURE_LEVELS = frozenset(f"sure*{place}" for place in (*DISTANCE_NAMES, *VAGUE_NAMES))
 
 
 def logit(probability: float) -> float:
@@ -96,80 +121,93 @@ def logit(probability: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
-@dataclass(slots=True)
-class _Side:
-    """What a thing's partners look like, apart from one of them."""
-
-    other: float
-    rival: float
-    list_rival: float
-    rank: int
-    likeness: float
-    distance: float
-    count: int
-
-
 class Neighbourhood:
-    """All scored pairs of a batch by thing, and the lists that its rows stand in."""
+    """All scored pairs of a batch by row, and the lists that its rows stand in (`home`: a number per row, -1 for none)."""
 
-    def __init__(self, pairs: Iterable[Scored], home: Mapping[str, str]) -> None:
-        self.home = home
-        self.partners: dict[str, dict[str, Scored]] = {}
-        for pair in pairs:
-            self.partners.setdefault(pair.a, {})[pair.b] = pair
-            self.partners.setdefault(pair.b, {})[pair.a] = pair
+    def __init__(self, pairs: Pairs, home: Numbers) -> None:
+        np = numpy()
+        self.pairs, self.home = pairs, home
+        self.count = len(home)
+        rows = np.concatenate([pairs.a, pairs.b])
+        others = np.concatenate([pairs.b, pairs.a])
+        codes = rows * self.count + others
+        order = np.argsort(codes, kind="stable")
+        self._codes, self._others = codes[order], others[order]
+        self._start = np.searchsorted(rows[order], np.arange(self.count + 1))
+        # Millionths, so that sums are exact and do not depend on the order in which pairs were found.
+        millionths = np.round(pairs.values[:, 0] * _MILLION).astype(np.int64)
+        self._score = np.concatenate([millionths, millionths])[order]
+        self._likeness = np.concatenate([pairs.values[:, 1]] * 2)[order]
+        metres = np.concatenate([pairs.values[:, 2]] * 2)[order]
+        self._metres = np.where((self._likeness >= _NAMED_ALIKE) & ~np.isnan(metres), metres, _NOBODY_NEAR)
 
-    def _side(self, own: Mapping[str, Scored], others: Mapping[str, Scored], pair: Scored, partner: str) -> _Side:
-        home = self.home.get(partner)
-        other = rival = list_rival = likeness = 0.0
-        rank, distance = 0, 1e9
-        for third, seen in own.items():
-            if third == partner:
-                continue
-            score = seen.score
-            other = max(other, score)
-            if score > pair.score:
-                rank += 1
-            if score > rival:
-                known = others.get(third)
-                if known is None or known.score < _STRANGER:
-                    rival = score
-            if home is not None and score > list_rival and self.home.get(third) == home:
-                list_rival = score
-            likeness = max(likeness, seen.likeness)
-            if seen.likeness >= 0.6 and seen.distance_m is not None and seen.distance_m < distance:
-                distance = seen.distance_m
-        return _Side(other, rival, list_rival, rank, likeness, distance, len(own) - 1)
-
-    def numbers(self, pair: Scored) -> list[float]:
-        """The values of `FEATURES` for a pair; the order of its two sides does not matter."""
-        of_a, of_b = self.partners[pair.a], self.partners[pair.b]
-        x, y = self._side(of_a, of_b, pair, pair.b), self._side(of_b, of_a, pair, pair.a)
-        vouches: list[float] = []
-        against: list[float] = []
-        for third, seen in of_a.items():
-            if third == pair.b:
-                continue
-            known = of_b.get(third)
-            if known is None:
-                against.append(seen.score)
-            else:
-                vouches.append(min(seen.score, known.score))
-                against.append(max(0.0, seen.score - known.score))
-        against += [seen.score for third, seen in of_b.items() if third != pair.a and third not in of_a]
-        nearest = min(x.distance, y.distance)
-        # Sums are exact, so that the order in which pairs were found does not matter.
-        return [
-            *pair.own, *sorted((x.other, y.other)), *sorted((x.rival, y.rival)), *sorted((x.list_rival, y.list_rival)),
-            round(pair.score - max(x.other, y.other), DIGITS), *sorted((float(min(x.rank, 5)), float(min(y.rank, 5)))),
-            max(vouches, default=0.0), min(math.fsum(vouches), 5.0), min(math.fsum(against), 5.0),
-            pair.likeness - max(x.likeness, y.likeness),
-            0.0 if pair.distance_m is None else math.log10((1 + pair.distance_m) / (1 + nearest)),
-            *sorted((float(min(x.count, 9)), float(min(y.count, 9)))),
+    def numbers(self, part: slice) -> Numbers:
+        """The values of `FEATURES` for each pair of a part, a row each; the order of a pair's sides does not matter."""
+        np = numpy()
+        a, b, values = self.pairs.a[part], self.pairs.b[part], self.pairs.values[part]
+        score = np.round(values[:, 0] * _MILLION).astype(np.int64)
+        x, y = _Side(self, a, b, score), _Side(self, b, a, score)
+        count = x.met + y.met_alone
+        nearest = np.minimum(x.metres, y.metres)
+        with np.errstate(invalid="ignore"):
+            near_margin = np.where(np.isnan(values[:, 2]), 0.0, np.log10((1 + values[:, 2]) / (1 + nearest)))
+        around = [
+            *_both(x.other, y.other), *_both(x.rival, y.rival), *_both(x.list_rival, y.list_rival),
+            (score - np.maximum(x.other, y.other)) / _MILLION, *_both(np.minimum(x.rank, 5), np.minimum(y.rank, 5), 1),
+            x.vouch / _MILLION, np.minimum(x.vouchers / _MILLION, 5.0), np.minimum(count / _MILLION, 5.0),
+            values[:, 1] - np.maximum(x.likeness, y.likeness), near_margin,
+            *_both(np.minimum(x.count, 9), np.minimum(y.count, 9), 1),
         ]  # fmt: skip
+        return np.column_stack([values[:, 3:], *around])
 
 
-def neighbour_numbers(pairs: Sequence[Scored], home: Mapping[str, str]) -> Iterator[list[float]]:
-    """For each scored pair in turn, the numbers that describe it among its neighbours."""
-    around = Neighbourhood(pairs, home)
-    return (around.numbers(pair) for pair in pairs)
+def _both(x: Numbers, y: Numbers, unit: int = 1_000_000) -> tuple[Numbers, Numbers]:
+    """The lower and the higher of two columns, in units."""
+    np = numpy()
+    return np.minimum(x, y) / unit, np.maximum(x, y) / unit
+
+
+class _Side:
+    """What the partners of each row look like, apart from the one it stands in a pair with. Scores in millionths."""
+
+    def __init__(self, around: Neighbourhood, rows: Numbers, partners: Numbers, score: Numbers) -> None:
+        np = numpy()
+        begin, end = around._start[rows], around._start[rows + 1]
+        sizes = end - begin
+        starts = np.cumsum(sizes) - sizes
+        edge = ranges(begin, end)
+        partner, own = np.repeat(partners, sizes), np.repeat(score, sizes)
+        third, seen = around._others[edge], around._score[edge]
+        is_third = third != partner
+        # How well the partner goes with the third; -1 where the two were never compared or it was hopeless.
+        codes = partner * around.count + third
+        place = np.minimum(np.searchsorted(around._codes, codes), len(around._codes) - 1)
+        known = np.where(around._codes[place] == codes, around._score[place], -1)
+
+        def most(values: Numbers) -> Numbers:
+            return np.maximum.reduceat(values, starts)
+
+        def added(values: Numbers) -> Numbers:
+            return np.add.reduceat(values, starts)
+
+        self.other = most(seen * is_third)
+        self.rank = added(((seen > own) & is_third).astype(np.int64))
+        self.rival = most(seen * (is_third & (known < _STRANGER)))
+        home = around.home[partner]
+        self.list_rival = most(seen * (is_third & (home >= 0) & (around.home[third] == home)))
+        self.likeness = most(around._likeness[edge] * is_third)
+        self.metres = np.minimum.reduceat(np.where(is_third, around._metres[edge], _NOBODY_NEAR), starts)
+        self.count = sizes - 1
+        shared = is_third & (known >= 0)
+        vouches = np.where(shared, np.minimum(seen, known), 0)
+        self.vouch, self.vouchers = most(vouches), added(vouches)
+        alone = np.where(is_third & ~shared, seen, 0)
+        self.met_alone = added(alone)
+        self.met = added(alone + np.where(shared, np.maximum(seen - known, 0), 0))
+
+
+def home_numbers(ids: Iterable[str], home: Mapping[str, str]) -> Numbers:
+    """The list of each row as a number, -1 for a row that stands in none."""
+    np = numpy()
+    numbers = {name: number for number, name in enumerate(sorted(set(home.values())))}
+    return np.array([numbers[home[row]] if row in home else -1 for row in ids], dtype=np.int64)

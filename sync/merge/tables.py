@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.merge.batch import Local
 from sync.merge.link import Row, link
 from sync.merge.matching import reason
 from sync.registers import load_registers
@@ -81,7 +82,7 @@ def link_files(reference: Path, reports: Path, mapping: Path, register: str, rev
         raise TableRefused(f"there is no register '{register}' to match by; use one of: {', '.join(registers)}.")
     known, new = read_table(reference), read_table(reports)
     try:
-        linked = link(known, new, registers[register], os.cpu_count() or 1)
+        linked = link(known, new, registers[register], Local(os.cpu_count() or 1))
     except ValueError as error:
         raise TableRefused(f"{reference} and {reports}: {error}.") from error
     rows = [(row["record_id"], linked.clusters[row["record_id"]]) for row in (*known, *new)]

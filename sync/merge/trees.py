@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+from sync.merge.numbers import numpy
+
+Node = tuple[int, float, int, int]
 # A leaf has no feature; its threshold is its value.
 _LEAF = -1
-_ROWS = 20_000
+# So many rows at a time: their columns and marks stay in the processor's cache.
+_ROWS = 8_192
+# Leaves are bits of one number.
+MOST_LEAVES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,34 +23,28 @@ class Trees:
 
     features: tuple[str, ...]
     bias: float
-    trees: tuple[tuple[tuple[int, float, int, int], ...], ...]
+    trees: tuple[tuple[Node, ...], ...]
 
-    def logits(self, rows: Iterable[Sequence[float]]) -> Iterator[float]:
-        """For each row (one value per feature, none missing) the sum of the leaves that it comes to.
+    def logits(self, table: Any) -> Any:
+        """For each row of a numpy table (one column per feature, none missing) the sum of the leaves that it comes to.
 
-        Whole columns go down a tree at once. Leaves are added in the order of the trees, row by row, so that a row's sum is
-        the same in whatever company it comes and on every machine.
+        Each node that says no strikes out the leaves on its left; the first leaf left of all is where the row comes to.
+        Leaves are added in the order of the trees, row by row, so that a row's sum is the same in whatever company it
+        comes and on every machine.
         """
-        # Loaded when a batch asks: the server at rest does without.
-        import numpy as np
-
-        for part in _parts(rows):
-            table = np.array(part, dtype=np.float64)
-            total = np.full(len(part), self.bias)
-            for nodes in self.trees:
-                feature = np.array([node[0] for node in nodes])
-                threshold = np.array([node[1] for node in nodes])
-                left, right = np.array([node[2] for node in nodes]), np.array([node[3] for node in nodes])
-                at: Any = np.zeros(len(part), dtype=np.intp)
-                open_rows = np.arange(len(part))
-                while open_rows.size:
-                    here = at[open_rows]
-                    below = table[open_rows, feature[here]] <= threshold[here]
-                    here = np.where(below, left[here], right[here])
-                    at[open_rows] = here
-                    open_rows = open_rows[feature[here] != _LEAF]
-                total += threshold[at]
-            yield from total.tolist()
+        np = numpy()
+        marked = [_marked(nodes) for nodes in self.trees]
+        total = np.full(len(table), self.bias)
+        for start in range(0, len(table), _ROWS):
+            columns = np.asfortranarray(table[start : start + _ROWS])
+            for questions, leaves in marked:
+                left = np.full(len(columns), (1 << len(leaves)) - 1, dtype=np.int64)
+                for feature, threshold, struck in questions:
+                    # True is -1 in all bits, so the leaves to strike out go where the answer is no.
+                    left &= ~(-(columns[:, feature] > threshold).astype(np.int64) & struck)
+                first = np.log2((left & -left).astype(np.float64)).astype(np.intp)
+                total[start : start + _ROWS] += np.array(leaves)[first]
+        return total
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trees:
@@ -58,8 +57,21 @@ class Trees:
         return cls(tuple(str(name) for name in data["features"]), float(data["bias"]), trees)
 
 
-def _parts(rows: Iterable[Sequence[float]]) -> Iterator[list[Sequence[float]]]:
-    """The rows in parts that fit into memory as a table."""
-    found = iter(rows)
-    while part := list(islice(found, _ROWS)):
-        yield part
+def _marked(nodes: tuple[Node, ...]) -> tuple[list[tuple[int, float, int]], list[float]]:
+    """A tree's questions, each with the leaves (as bits) that a no strikes out, and the values of its leaves, left to right."""
+    leaves: list[float] = []
+    questions: list[tuple[int, float, int]] = []
+
+    def visit(number: int) -> int:
+        feature, threshold, left, right = nodes[number]
+        if feature == _LEAF:
+            leaves.append(threshold)
+            return 1 << (len(leaves) - 1)
+        below = visit(left)
+        questions.append((feature, threshold, below))
+        return below | visit(right)
+
+    visit(0)
+    if len(leaves) > MOST_LEAVES:
+        raise ValueError(f"a tree has {len(leaves)} leaves; {MOST_LEAVES} are the most")
+    return questions, leaves

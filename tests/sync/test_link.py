@@ -10,6 +10,7 @@ import pytest
 from bench.linkage.countries import make_country
 from bench.linkage.measure import new_tied, pairwise
 from sync.merge import batch
+from sync.merge.batch import Local
 from sync.merge.link import link
 from sync.merge.tables import TableRefused, link_files, read_table
 from sync.registers import load_registers
@@ -105,7 +106,7 @@ def test_the_answer_does_not_depend_on_the_number_of_processes(monkeypatch: pyte
     monkeypatch.setattr(batch, "_ROWS_PER_WORKER", 50)
     made = make_country("facilities", 977_780)
 
-    alone, two = (link(made.reference, made.reports, REGISTERS["facilities"], workers) for workers in (1, 2))
+    alone, two = (link(made.reference, made.reports, REGISTERS["facilities"], Local(workers)) for workers in (1, 2))
 
     assert alone == two
 
@@ -186,3 +187,9 @@ def test_no_more_is_asked_than_officers_can_answer() -> None:
     review = link(made.reference, made.reports, REGISTERS["facilities"]).review
 
     assert 0 < len(review) <= 0.18 * len(made.reports) + 1
+
+
+def test_rows_without_a_name_at_one_place_stay_what_they_are() -> None:
+    rows = [{"record_id": str(number), "name": name, "lat": "6.4", "lon": "17.4"} for number, name in enumerate(("", "?", "-"))]
+
+    assert set(link(rows[:1], rows[1:], REGISTERS["facilities"]).clusters.values()) == {"0", "1", "2"}

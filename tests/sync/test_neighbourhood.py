@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.merge.batch import Batch, Local
 from sync.merge.blocking import worth_comparing
-from sync.merge.candidates import candidates
 from sync.merge.faces import Face
 from sync.merge.facts import Position
 from sync.merge.features import compare
 from sync.merge.link import face_of_row, known_offsets, prepared
 from sync.merge.lists import Lists
 from sync.merge.matching import load_model, match_of, reason
-from sync.merge.neighbourhood import FEATURES, neighbour_numbers, scored
+from sync.merge.neighbourhood import FEATURES, Neighbourhood, home_numbers
 from sync.merge.trees import Trees
 
 MODEL = load_model("facilities")
@@ -29,14 +30,11 @@ def values(name: str, *rows: dict[str, str], reference: str = "R") -> dict[tuple
     """The value of a feature for every pair that is not hopeless."""
     faces = prepared(face_of_row(row, "facilities") for row in rows)
     lists = Lists(faces, [face.id for face in faces if face.id.startswith(reference)])
-    found = [
-        pair
-        for face, others in candidates(faces)
-        for other in others
-        if (pair := scored(face, other, compare(face, other, "facilities"), MODEL, lists)) is not None
-    ]
+    pairs = Local().first(Batch(faces, lists, "facilities", MODEL, None))
+    around = Neighbourhood(pairs, home_numbers([face.id for face in faces], lists.home))
     at = FEATURES.index(name)
-    return {(p.a, p.b): numbers[at] for p, numbers in zip(found, neighbour_numbers(found, lists.home), strict=True)}
+    numbers = around.numbers(slice(0, len(pairs)))[:, at].tolist()
+    return {(faces[a].id, faces[b].id): value for a, b, value in zip(pairs.a, pairs.b, numbers, strict=True)}
 
 
 def test_a_pair_knows_that_one_side_has_a_better_partner() -> None:
@@ -118,14 +116,16 @@ def test_a_proposal_carries_the_weight_of_every_level() -> None:
 
 @pytest.mark.parametrize(("x", "total"), [(0.0, -0.25), (1.0, -0.25), (1.5, 2.75)])
 def test_trees_add_the_leaves_that_a_row_comes_to(x: float, total: float) -> None:
-    assert list(Trees.from_json(STUMPS).logits([[x]])) == [total]
+    assert Trees.from_json(STUMPS).logits(np.array([[x]])).tolist() == [total]
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=30))
 def test_a_row_scores_the_same_in_any_company(values: list[float]) -> None:
     trees = Trees.from_json(STUMPS)
 
-    assert list(trees.logits([[x] for x in values])) == [next(trees.logits([[x]])) for x in values]
+    together = trees.logits(np.array([[x] for x in values])).tolist()
+
+    assert together == [trees.logits(np.array([[x]]))[0] for x in values]
 
 
 @pytest.mark.parametrize(("far", "worth"), [(0.0005, True), (3.0, False)])
