@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from server.extensions import db
 from server.gate import allow, identity
 from server.models import SubmissionSummary
-from server.office.layout import back_to
+from server.office.layout import back_to, language
 from server.problems import Problem
 from server.queries import inbox, report_duplicates
 from server.queries.report_duplicates import PairRow
-from server.services import report_verdicts
+from server.services import report_page, report_verdicts
+from server.services.documents import definition_for
 from server.services.identity import Verb
 from sync.merge.names import fold
 
@@ -56,16 +57,20 @@ def waiting() -> str:
 
 def _shown(session: Session, pairs: list[PairRow]) -> list[Shown]:
     found = []
+    documents = report_duplicates.current(session, {pair[2].current_fact_id for pair in pairs})
     for pair in pairs:
         roots = [pair[1].root_instance_id, pair[2].root_instance_id]
         faces = report_duplicates.faces_of(session, pair[0].project_id, pair[0].xml_form_id, roots)
         answers = {face.root_fact_id: face.answers for face in faces}
         first, second = answers.get(pair[0].earlier, {}), answers.get(pair[0].later, {})
-        names = dict.fromkeys((*first, *second))
-        differs = [
-            (name, str(first.get(name, "")), str(second.get(name, ""))) for name in names
-            if fold(str(first.get(name, ""))) != fold(str(second.get(name, "")))
-        ]  # fmt: skip
+        document = documents.get(pair[2].current_fact_id)
+        definition = definition_for(session, document) if document is not None else None
+        differs = []
+        for name in dict.fromkeys((*first, *second)):
+            said = [str(first.get(name, "")), str(second.get(name, ""))]
+            if fold(said[0]) != fold(said[1]):
+                label, texts = report_page.worded(definition, name, said, language())
+                differs.append((label, texts[0], texts[1]))
         found.append(Shown(pair, tuple(differs[:MOST_DIFFERENCES]), max(0, len(differs) - MOST_DIFFERENCES)))
     return found
 

@@ -207,6 +207,22 @@ class _Reader:
         return known.get(value) or self.definition.choice_label(each, value, self.language) or value
 
 
+def worded(definition: FormDefinition | None, name: str, values: Sequence[str], language: str) -> tuple[str, list[str]]:
+    """A question outside repeats by its label, and answers to it with its choices by theirs; names of lists stay codes."""
+    asked = next((each for each in definition.fields if each.name == name), None) if definition is not None else None
+    if definition is None or asked is None:
+        return name, list(values)
+    label = text_in(asked.labels, language, definition.default_language)
+    return fill_outputs(label, {}) or name, [_choices(definition, asked, value, language) for value in values]
+
+
+def _choices(definition: FormDefinition, asked: Field, text: str, language: str) -> str:
+    if asked.select is None or not text:
+        return text
+    values = [text] if asked.select == "one" else text.split()
+    return ", ".join(definition.choice_label(asked, value, language) or value for value in values)
+
+
 @dataclass(frozen=True)
 class Pair:
     """One question in two readings of a form; "" where unanswered."""

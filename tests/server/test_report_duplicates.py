@@ -131,3 +131,13 @@ def test_the_page_shows_a_pair_and_takes_the_decision(app: Flask, session: Sessi
     assert answer.status_code == 303
     assert [pair[4] for pair in pairs(session)] == ["same"]
     assert "Take it back" in browser.get("/doubles?state=decided").text
+
+
+def test_the_page_asks_in_the_words_of_the_questionnaire(app: Flask, session: Session, cast: Cast, two_visits: list[int]) -> None:
+    send(app, session, cast, visit({"need1": "food"}, instance_id="uuid:00000003-0000-4000-8000-000000000000"))
+    folding.drain(session)
+
+    page = cast.page_client(app, "officer").get("/doubles").text
+
+    assert "need1" not in page
+    assert "Food / Drinking water" in page or "Drinking water / Food" in page
