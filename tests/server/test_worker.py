@@ -22,7 +22,7 @@ from server.models import PendingFact, Record
 from server.problems import Problem
 from server.services import heartbeat, merging
 from server.services.identity import ROLES, Identity
-from server.worker import HOUR, Duty, Worker
+from server.worker import HOUR, LONGEST_ASIDE, MANY_AT_ONCE, Burst, Duty, Worker
 from tests.processes import REPOSITORY, RunningServer
 
 SYSTEM = Identity(actor_id=0, name="Test", type="user", role="admin", how="system", verbs=ROLES["admin"])
@@ -165,3 +165,54 @@ def test_link_says_which_table_is_faulty(tmp_path: Path, prepared: RunningServer
 
     assert done.returncode == 1
     assert "has no column record_id" in done.stderr
+
+
+class Clock:
+    """A clock that a test moves, in seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_single_reports_are_folded_at_once() -> None:
+    burst = Burst(Clock())
+
+    assert [burst.goes_on(number) for number in range(1, 40)] == [False] * 39
+
+
+def test_folding_waits_while_reports_come_by_the_dozen_and_no_longer() -> None:
+    burst = Burst(Clock())
+
+    looks = [burst.goes_on(number) for number in (10, 10 + MANY_AT_ONCE, 10 + 2 * MANY_AT_ONCE, 11 + 2 * MANY_AT_ONCE)]
+
+    assert looks == [False, True, True, False]
+
+
+def test_a_burst_without_end_is_folded_all_the_same() -> None:
+    clock = Clock()
+    burst = Burst(clock)
+    told = []
+    for number in range(4):
+        told.append(burst.goes_on(number * MANY_AT_ONCE))
+        clock.now += LONGEST_ASIDE / 2
+
+    assert told == [False, True, True, False]
+
+
+def test_a_worker_that_stood_aside_folds_everything_in_the_end(prepared: RunningServer) -> None:
+    engine = create_engine(prepared.settings.database_url, **engine_options(prepared.settings.database_url))
+    prepare_engine(engine)
+    worker = Worker(engine, prepared.settings, threading.Event())
+    with prepared.session() as session:
+        write(session, MANY_AT_ONCE)
+    worker.burst.goes_on(0)
+
+    stood_aside = worker.work() and not records(prepared)
+    while worker.work():
+        pass
+
+    engine.dispose()
+    assert stood_aside
+    assert len(records(prepared)) == MANY_AT_ONCE
