@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["devices", "reading", "linking"], help="one part only")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Row]]] = {
-        "devices": lambda: _rows(_devices, 20_000 if options.large else 800),
+        "devices": lambda: _rows(_devices, 20_000 if options.large else 2_000),
         "reading": lambda: _rows(reading.rows, 1_000_000 if options.large else 50_000),
         "linking": lambda: linking.rows(*((20, 100_000) if options.large else (6, 10_000)), plot=options.only == "linking"),
     }

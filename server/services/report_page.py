@@ -213,7 +213,7 @@ def worded(definition: FormDefinition | None, name: str, values: Sequence[str], 
     if definition is None or asked is None:
         return name, list(values)
     label = text_in(asked.labels, language, definition.default_language)
-    return fill_outputs(label, {}) or name, [_choices(definition, asked, value, language) for value in values]
+    return fill_outputs(label or name, {}), [_choices(definition, asked, value, language) for value in values]
 
 
 def _choices(definition: FormDefinition, asked: Field, text: str, language: str) -> str:
