@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -259,13 +259,12 @@ def points(batch_id: str) -> Response:
 @allow(Verb.RECORD_WRITE)
 def columns(batch_id: str) -> Response:
     """Says which column is which, and which text is which code."""
-    batch = _one(batch_id)
-    try:
+
+    def take(batch: ImportBatch) -> None:
         mapping, codes = _chosen(request.form, batch)
         importing.set_columns(_session(), identity(), batch, mapping, codes, bool(request.form.get("swap")))
-    except Problem as problem:
-        return _refused(batch_id, problem)
-    return back_to("imports.show", batch_id=batch.id)
+
+    return _step(batch_id, take)
 
 
 def _chosen(form: MultiDict[str, str], batch: ImportBatch) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
@@ -283,57 +282,56 @@ def _chosen(form: MultiDict[str, str], batch: ImportBatch) -> tuple[dict[str, in
     return mapping, codes
 
 
-def _refused(batch_id: str, problem: Problem) -> Response:
-    _session().rollback()
-    return _show(_one(batch_id), problem)
+def _step(batch_id: str, action: Callable[[ImportBatch], Response | None]) -> Response:
+    """Takes a list one step on and shows it, unless the step leads elsewhere; what is in the way is said above it."""
+    try:
+        elsewhere = action(_one(batch_id))
+    except Problem as problem:
+        if problem.kind.name in {"not_allowed", "not_found"}:
+            raise
+        _session().rollback()
+        return _show(_one(batch_id), problem)
+    return elsewhere or back_to("imports.show", batch_id=batch_id)
 
 
 @blueprint.post("/imports/<batch_id>/shifts")
 @allow(Verb.RECORD_WRITE)
 def shifts(batch_id: str) -> Response:
     """Decides on the shifts that were found."""
-    batch = _one(batch_id)
-    try:
-        importing.set_shifts(_session(), identity(), batch, request.form.getlist("area"))
-    except Problem as problem:
-        return _refused(batch_id, problem)
-    return back_to("imports.show", batch_id=batch.id)
+    return _step(batch_id, lambda batch: importing.set_shifts(_session(), identity(), batch, request.form.getlist("area")))
 
 
 @blueprint.post("/imports/<batch_id>/merge")
 @allow(Verb.RECORD_WRITE)
 def merge(batch_id: str) -> Response:
     """Begins the merge."""
-    batch = _one(batch_id)
-    try:
+
+    def begin(batch: ImportBatch) -> None:
         importing.merge(_session(), identity(), batch)
-    except Problem as problem:
-        return _refused(batch_id, problem)
-    return back_to("imports.show", batch_id=batch.id)
+
+    return _step(batch_id, begin)
 
 
 @blueprint.post("/imports/<batch_id>/undo")
 @allow(Verb.RECORD_WRITE)
 def undo(batch_id: str) -> Response:
     """Takes the whole list back."""
-    batch = _one(batch_id)
-    try:
+
+    def take_back(batch: ImportBatch) -> None:
         importing.undo(_session(), identity(), batch, request.form.get("reason", ""))
-    except Problem as problem:
-        if problem.kind.name == "not_allowed":
-            raise
-        return _refused(batch_id, problem)
-    flash(_("The list is taken back; its records and values are going."), "ok")
-    return back_to("imports.show", batch_id=batch.id)
+        flash(_("The list is taken back; its records and values are going."), "ok")
+
+    return _step(batch_id, take_back)
 
 
 @blueprint.post("/imports/<batch_id>/discard")
 @allow(Verb.RECORD_WRITE)
 def discard(batch_id: str) -> Response:
     """Gives up a list that was never merged."""
-    try:
-        importing.discard(_session(), identity(), current_app.config["SETTINGS"], _one(batch_id))
-    except Problem as problem:
-        return _refused(batch_id, problem)
-    flash(_("The list is discarded."), "ok")
-    return back_to("imports.index")
+
+    def give_up(batch: ImportBatch) -> Response:
+        importing.discard(_session(), identity(), current_app.config["SETTINGS"], batch)
+        flash(_("The list is discarded."), "ok")
+        return back_to("imports.index")
+
+    return _step(batch_id, give_up)
