@@ -157,8 +157,8 @@ def keep(page: Page, path: Path) -> None:
 def test_every_page_is_worth_a_picture(
     demo: Shown, chromium: Browser, repository: Path, tmp_path: Path, kind: str, size: tuple[int, int], language: str
 ) -> None:
-    """The English pictures go into the documentation; FIELDPOST_FRENCH_PICTURES names a folder for the French ones."""
-    french = Path(os.environ.get("FIELDPOST_FRENCH_PICTURES", tmp_path))
+    """The English pictures go into the documentation; PICTURES_IN_FRENCH names a folder for the French ones."""
+    french = Path(os.environ.get("PICTURES_IN_FRENCH", tmp_path))
     folder = repository / "docs" / "pictures" if language == "en" else french
     folder.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
