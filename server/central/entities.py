@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from flask import Response, request, url_for
 
+from forms.values import read_datetime
 from server.central.bodies import json_body, read
 from server.central.datasets import LIST
 from server.central.replies import as_json, extended, json_array, known_stamp, limits, success
@@ -24,16 +26,19 @@ from server.schemas.entities import (
     EntityIds,
     EntityListQuery,
     EntityRequest,
+    PastQuery,
     VersionsQuery,
     entity_details,
     entity_row,
     log_row,
+    past_entity,
     version_row,
 )
-from server.services import datasets, entities, entity_history
+from server.services import datasets, entities, entity_history, past_records
 from server.services.entities import Client, Found, editor_id
 from server.services.etags import event_stamp
 from server.services.identity import Verb
+from server.services.journal import now
 from server.services.odata_options import flag
 
 ENTITIES = f"{LIST}/entities"
@@ -216,6 +221,26 @@ def list_entity_versions(project_id: int, name: str, entity_id: str) -> Response
     if flag(request.args.get("relevantToConflict")):
         rows = [row for row in rows if row["relevantToConflict"]]
     return as_json(rows)
+
+
+@routes.get(f"{ONE}/past")
+@allow(Verb.DATASET_READ)
+@described(JSON, query=PastQuery)
+def show_past_entity(project_id: int, name: str, entity_id: str) -> Response:
+    """The entity as it was: of what was observed until `observed`, and of what had arrived until `known` if given."""
+    _dataset, found = _find(project_id, name, entity_id, deleted=None)
+    was = past_records.as_of(db.session(), found.record, _moment("observed") or now(), _moment("known"))
+    if was is None:
+        raise Problem("not_found")
+    return as_json(past_entity(found.record.id, was))
+
+
+def _moment(name: str) -> dt.datetime | None:
+    text = request.args.get(name)
+    found = read_datetime(text, dt.UTC) if text else None
+    if text and found is None:
+        raise Problem("unexpected_value", field=name, value=text, reason="it is a date or a date and time (ISO 8601).")
+    return found + dt.timedelta(days=1) if found is not None and len(text or "") <= 10 else found
 
 
 @routes.get(f"{ONE}/diffs")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -17,7 +17,7 @@ from server.office.layout import ago, back_to, language, zone
 from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import review as review_queries
-from server.services import dossiers, entity_history, entries, folding, merging, registers, releases, review
+from server.services import dossiers, entity_history, entries, folding, merging, past_records, registers, releases, review
 from server.services.entity_history import EntityVersion
 from server.services.identity import Verb
 from server.services.journal import now
@@ -40,6 +40,12 @@ def since(instant: dt.datetime) -> str:
 def metres(value: float) -> str:
     """A distance as people say it: 140 m, 2.4 km."""
     return f"{round(value)} m" if value < 1000 else f"{value / 1000:.1f} km"
+
+
+@blueprint.app_template_filter("isoday")
+def isoday(text: str) -> str:
+    """A day that is kept as ISO text, as people write it."""
+    return str(format_date(dt.date.fromisoformat(text), "d MMM yyyy"))
 
 
 @blueprint.app_template_filter("grid")
@@ -68,10 +74,29 @@ def show(name: str, record_id: str) -> str | BaseResponse:
         "records/record.html", conflicts=[each for each in found if each.step.conflict and not each.step.resolved],
         redirected=[each for each in found if each.redirected and each.step.number > 1 and each.updates],
         file=dossiers.dossier(session, record, rules, spoken), rules=rules, words=spoken, record=record,
-        tasks=review_queries.tasks_about(session, who.scope, name, record.id), rule_label=rule_label,
+        tasks=(tasks := review_queries.tasks_about(session, who.scope, name, record.id)), rule_label=rule_label,
+        today=now().astimezone(zone()).date(), proposals=[task for task in tasks if task.kind == "proposal"],
         releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
         state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
         release=releases.draft(session, who, record), pinning=rules.properties.get(request.args.get("pin", "")),
+    )
+
+
+@blueprint.get("/registers/<name>/<record_id>/past")
+@allow(Verb.RECORD_READ)
+def past(name: str, record_id: str) -> str:
+    """The record as it was at the end of a day (?on=), as known today or (?known=then) as known that day."""
+    session, who = _session(), identity()
+    record, rules = _record(name, record_id), registers.register(session, name)
+    on = entries.day("Day", request.args.get("on")) or now().astimezone(zone()).date()
+    then, end = request.args.get("known") == "then", dt.datetime.combine(on + dt.timedelta(days=1), dt.time(), zone())
+    was = past_records.as_of(session, record, end, end if then else None)
+    spoken = registers.words(session, who, rules, language())
+    claims = dossiers.claims_of(session, record, was, spoken) if was is not None else ()
+    return render_template(
+        "records/past.html", record=record, rules=rules, past=was, on=on, end=end, then=then, claims=claims,
+        rule_label=rule_label,
+        changed={claim.name for claim in claims if claim.raw != str(record.data.get(claim.name) or "")},
     )
 
 

@@ -26,6 +26,7 @@ from server.models import (
     ReportFace,
     ReportPair,
     ReviewTask,
+    Submission,
     SubmissionSummary,
     Unit,
 )
@@ -149,6 +150,12 @@ def approval_lists(session: Session) -> set[tuple[int, str]]:
     """(project id, dataset) of the lists whose entities are made only once the report is approved."""
     query = select(Dataset.project_id, Dataset.name).where(Dataset.approval_required.is_(True))
     return {(project_id, name) for project_id, name in session.execute(query)}
+
+
+def reported(session: Session, fact_ids: Collection[int]) -> set[int]:
+    """Those of the facts that are stored reports."""
+    query = select(Submission.fact_id).where(Submission.fact_id.in_(fact_ids), Submission.disposition == "stored")
+    return set(session.scalars(query))
 
 
 def facts_of_unit(session: Session, unit_code: str) -> set[int]:

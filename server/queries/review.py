@@ -102,6 +102,15 @@ def events_naming(session: Session, targets: Collection[str], types: Collection[
     return sorted(found.values(), key=lambda pair: pair[0].hlc)
 
 
+def pins_with_an_end(session: Session) -> list[tuple[Fact, Event]]:
+    """The pins that name a last day, oldest first, whether or not it has passed."""
+    until = Event.payload["until"].as_string()
+    rows = session.execute(
+        select(Fact, Event).join(Event, Event.fact_id == Fact.id).where(Event.type == "PIN", until.is_not(None)).order_by(Fact.id)
+    )
+    return [(fact, event) for fact, event in rows]
+
+
 def decisions_of(session: Session, actor_id: int, limit: int) -> list[tuple[Fact, Event]]:
     """What this actor judged, chose, pinned and took back, newest first."""
     rows = session.execute(

@@ -12,6 +12,7 @@ from server.schemas.submissions import actor_row
 from server.services.entities import Found, editor_id
 from server.services.entity_history import EntityVersion, Judged
 from server.services.times import stamp
+from sync.merge.records import Record as PastRecord
 
 
 class EntityRequest(Request):
@@ -61,6 +62,22 @@ class VersionsQuery(Query):
     """Which versions: all, or those that an officer needs to settle a conflict."""
 
     relevantToConflict = fields.Boolean()
+
+
+class PastQuery(Query):
+    """Until when it was observed (now, if not given), and known (received). ISO 8601; a mere date is the end of that day, UTC."""
+
+    observed = fields.String()
+    known = fields.String()
+
+
+def past_entity(uuid: str, was: PastRecord) -> dict[str, Any]:
+    """An entity as it was; provenance tells for each property who said it and by which rule it stood."""
+    return {
+        "uuid": uuid, "label": was.label, "data": dict(was.data), "aliases": list(was.aliases), "conflict": was.conflict,
+        "provenance": {name: dict(origin) for name, origin in was.provenance.items()},
+        "lastObservedAt": stamp(was.last_observed_at), "deletedAt": stamp(was.deleted_at), "entities": list(was.entities),
+    }  # fmt: skip
 
 
 def entity_row(
@@ -128,6 +145,6 @@ def log_row(row: dict[str, Any], extended: bool = False) -> dict[str, Any]:
 
 
 __all__ = [
-    "EntityChange", "EntityChangeQuery", "EntityIds", "EntityListQuery", "EntityRequest", "EntityVersion", "VersionsQuery",
-    "entity_details", "entity_row", "log_row", "version_row",
+    "EntityChange", "EntityChangeQuery", "EntityIds", "EntityListQuery", "EntityRequest", "EntityVersion", "PastQuery",
+    "VersionsQuery", "entity_details", "entity_row", "log_row", "past_entity", "version_row",
 ]

@@ -16,9 +16,11 @@ from server.models import Attachment, Entity, Event, Fact, Observation, Record, 
 from server.queries import records, review
 from server.queries.merge_rows import entity_target, list_key
 from server.services.identity import Identity
+from server.services.journal import now
 from server.services.registers import GUARDED, Words
 from sync.merge.matching import reason
 from sync.merge.positions import parse_position
+from sync.merge.records import Record as PastRecord
 from sync.registers import Register
 
 PHOTOS = 12
@@ -68,11 +70,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Decision:
-    """An officer's event about the record; `standing` is false once it was taken back."""
+    """An officer's event about the record; `standing` is false once it was taken back, or once its last day had passed."""
 
     fact: Fact
     event: Event
     standing: bool
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,19 @@ def dossier(session: Session, record: Record, rules: Register, spoken: Words, *,
     return Dossier(record, rules, claims, sayings, parts, decisions, photos, _points(record, sayings))
 
 
-def _shown(rules: Register, record: Record) -> list[str]:
+def claims_of(session: Session, record: Record, past: PastRecord, spoken: Words) -> tuple[Claim, ...]:
+    """The claims of `record` as it was, each with the report behind it."""
+    sources = {str(origin["source"]) for origin in past.provenance.values() if origin.get("source")}
+    reports = records.reports_behind(session, sources, record.project_id)
+    return tuple(_claim(name, past, spoken, reports) for name in _shown(spoken.register, past))
+
+
+def _shown(rules: Register, record: Record | PastRecord) -> list[str]:
     """Properties in the register file's order, then what the data holds besides."""
     return [*rules.properties, *sorted(name for name in record.data if name not in rules.properties)]
 
 
-def _claim(name: str, record: Record, spoken: Words, reports: Mapping[str, SubmissionSummary]) -> Claim:
+def _claim(name: str, record: Record | PastRecord, spoken: Words, reports: Mapping[str, SubmissionSummary]) -> Claim:
     origin: Mapping[str, Any] = record.provenance.get(name) or {}
     raw = str(record.data.get(name) or "")
     prop = spoken.register.properties.get(name)
@@ -171,7 +181,13 @@ def _decisions(
     named = [row.id for row in said] + [entity_target(key, entity.id) for entity in entities]
     events = review.events_naming(session, named, ("JUDGE", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE"))
     retracted = standing_retractions(session, [fact.uuid for fact, _event in events])
-    return tuple(Decision(fact, event, fact.uuid not in retracted) for fact, event in reversed(events))
+    taken = [(fact, event, fact.uuid in retracted) for fact, event in reversed(events)]
+    return tuple(Decision(fact, event, not back, back and _over(event)) for fact, event, back in taken)
+
+
+def _over(event: Event) -> bool:
+    until = _time(event.payload.get("until")) if event.type == "PIN" else None
+    return until is not None and until <= now()
 
 
 def standing_retractions(session: Session, uuids: Sequence[str]) -> set[str]:

@@ -74,15 +74,26 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
         Engine(SqlMergeStore(session, rules), rules).fold(made)
 
 
-def _reports(session: Session, keys: Collection[Key], rules: Mapping[str, Register]) -> list[Report]:
-    """What the current versions of these reports say of things."""
+def reports_known(
+    session: Session, keys: Collection[Key], rules: Mapping[str, Register], known_until: dt.datetime
+) -> list[Report]:
+    """What these reports said of things by that moment (UTC), later versions and decisions left out."""
+    return _reports(session, keys, rules, known_until)
+
+
+def _reports(
+    session: Session, keys: Collection[Key], rules: Mapping[str, Register], known_until: dt.datetime | None = None
+) -> list[Report]:
+    """What the current versions of these reports say of things; `known_until`: what they said by then (UTC)."""
     live = [key for key in keys if not key[2]]
     versions: dict[Key, list[Submission]] = {}
     envelopes: dict[int, Fact] = {}
     for row, fact in reports.roots_of(session, live):
+        if known_until is not None and fact.received_at > known_until:
+            continue
         versions.setdefault((row.project_id, row.xml_form_id, row.is_draft, row.root_instance_id), []).append(row)
         envelopes[row.fact_id] = fact
-    decisions = _decisions(session, [key[3] for key in versions])
+    decisions = _decisions(session, [key[3] for key in versions], known_until)
     units = queries.post_units(session, {row.post_id for rows in versions.values() for row in rows if row.post_id})
     zone, held_back, camps = zone_of(session), queries.approval_lists(session), _camps(session)
     found = []
@@ -126,11 +137,13 @@ class _Decision:
     deleted: bool = False
 
 
-def _decisions(session: Session, roots: Sequence[str]) -> dict[tuple[int, str, str], _Decision]:
+def _decisions(
+    session: Session, roots: Sequence[str], known_until: dt.datetime | None = None
+) -> dict[tuple[int, str, str], _Decision]:
     found: dict[tuple[int, str, str], _Decision] = {}
-    for event, _fact in reports.deciding_events(session, roots, ("REVIEW", "DELETE", "RESTORE")):
-        payload = event.payload
-        if "xml_form_id" not in payload or event.subject is None:
+    for event, fact in reports.deciding_events(session, roots, ("REVIEW", "DELETE", "RESTORE")):
+        payload, later = event.payload, known_until is not None and fact.received_at > known_until
+        if later or "xml_form_id" not in payload or event.subject is None:
             continue
         key = (int(payload.get("project_id", 1)), str(payload["xml_form_id"]), event.subject)
         before = found.get(key, _Decision())

@@ -6,6 +6,7 @@ Must not know where facts come from or how results are kept; it speaks to a `syn
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
 from sync.merge.blocking import own_keys, search_keys, worth_comparing
@@ -19,6 +20,7 @@ from sync.merge.facts import (
     Fact,
     Force,
     Judgement,
+    Observation,
     Pin,
     Presence,
     Report,
@@ -111,6 +113,23 @@ class Engine:
         register = self.register(name)
         whole = self._reach(register, self.store.members(name, {entity_id}))
         return Work(register, self.store, self._states(register, whole)).history(entity_id)
+
+    def as_of(self, name: str, entity_id: str, observed_until: dt.datetime) -> Record | None:
+        """The record that holds this entity, of what had been observed until then (UTC); None when nothing had. Changes nothing.
+
+        What belongs together is as known now, and pins and deletions count from when they were made; an accepted
+        proposal counts from when it was observed.
+        """
+        register = self.register(name)
+        whole = self._reach(register, self.store.members(name, {entity_id}))
+        return Work(register, self.store, self._states(register, whole)).as_of(entity_id, observed_until)
+
+    def together(self, name: str, entity_id: str) -> tuple[list[Observation], list[EventFact]]:
+        """Everything that bears on the record of this entity: what was said of all that it is compared with, and events."""
+        register = self.register(name)
+        whole = self._reach(register, self.store.members(name, {entity_id}))
+        work = Work(register, self.store, self._states(register, whole))
+        return [o for state in work.states.values() for o in state.observations], [*work.events, *work.retractions]
 
     def _states(self, register: Register, entity_ids: Iterable[str]) -> dict[str, EntityState]:
         wanted = sorted(entity_ids)
@@ -227,18 +246,33 @@ class Work:
 
     def history(self, entity_id: str) -> list[Step]:
         """Every version of the record that holds the entity."""
-        part = next((part for part in self.parts() if entity_id in part), ())
-        alive = [entity for entity in part if self.states[entity].exists]
-        if entity_id not in alive:
+        entities, near = self._home(entity_id)
+        if not entities:
             return []
         if self.register.plain:
             return chain_steps(self.states[entity_id])
+        settled = max((e.clock for e in self._about(set(entities)) if isinstance(e, Resolution)), default="")
+        return self._timeline(entities, near).steps(settled)
+
+    def as_of(self, entity_id: str, observed_until: dt.datetime) -> Record | None:
+        """The record that holds the entity, of what had been observed until then; None when nothing had."""
+        entities, _near = self._home(entity_id)
+        members = [state for e in entities if (state := self.states[e].until(observed_until)).chain.versions]
+        if not members:
+            return None
+        about = [e for e in self._about(set(entities)) if e.at <= observed_until or not isinstance(e, Pin | Presence)]
+        return make_record(members, self.register, about, sum(len(state.chain.versions) for state in members))
+
+    def _home(self, entity_id: str) -> tuple[tuple[str, ...], list[Match]]:
+        """The entities of the record that holds this one, and the compared pairs around it; empty when it does not exist."""
+        part = next((part for part in self.parts() if entity_id in part), ())
+        alive = [entity for entity in part if self.states[entity].exists]
+        if entity_id not in alive:
+            return (), []
         inside = set(part)
         near = [m for m in self.matches if m.a in inside and m.b in inside]
         found = links({pair: j for pair, j in self.in_force.items() if set(pair) <= set(alive)})
-        entities = next(c for c in self._clusters(alive, near, found) if entity_id in c)
-        settled = max((e.clock for e in self._about(set(entities)) if isinstance(e, Resolution)), default="")
-        return self._timeline(entities, near).steps(settled)
+        return next(c for c in self._clusters(alive, near, found) if entity_id in c), near
 
     def _record(self, entities: Sequence[str], found: Links, near: Sequence[Match]) -> Record:
         inside = set(entities)

@@ -5,6 +5,7 @@ A pure function of the cluster's entities and events. Must not decide which enti
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,12 @@ class EntityState:
     def applied(self) -> tuple[Observation, ...]:
         """Its applied observations in chain order."""
         return tuple(version.observation for version in self.chain.versions)
+
+
+    def until(self, moment: dt.datetime) -> EntityState:
+        """The entity with only what had been observed by then."""
+        versions = tuple(v for v in self.chain.versions if v.observation.observed_at <= moment and not v.observation.withdrawn)
+        return dataclasses.replace(self, chain=dataclasses.replace(self.chain, versions=versions))
 
 
 class LastStep(Protocol):

@@ -52,6 +52,7 @@ ROUTES: dict[str, Who] = {
     "PATCH /v1/projects/<project_id>/datasets/<name>/entities/<entity_id>": CELL,
     "GET /v1/projects/<project_id>/datasets/<name>/entities/<entity_id>/audits": CELL,
     "POST /v1/projects/<project_id>/datasets/<name>/entities/<entity_id>/restore": CELL,
+    "GET /v1/projects/<project_id>/datasets/<name>/entities/<entity_id>/past": CELL,
     "GET /v1/projects/<project_id>/datasets/<name>/entities/<entity_id>/versions": CELL,
     "POST /v1/projects/<project_id>/datasets/<name>/entities/bulk-delete": CELL,
     "POST /v1/projects/<project_id>/datasets/<name>/properties": STAFF,

@@ -109,6 +109,7 @@ ROUTES: dict[str, Who] = {
     "GET /registers/<name>": READERS_OF_RECORDS,
     "GET /registers/<name>.<any(csv, geojson, gpkg):kind>": CELL,
     "GET /registers/<name>/<record_id>": READERS_OF_RECORDS,
+    "GET /registers/<name>/<record_id>/past": READERS_OF_RECORDS,
     "POST /registers/<name>/<record_id>/<any(delete, restore):what>": CELL,
     "POST /registers/<name>/<record_id>/pin": CELL,
     "POST /registers/<name>/<record_id>/release": CELL,
