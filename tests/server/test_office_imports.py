@@ -45,7 +45,7 @@ def test_a_list_goes_from_upload_to_records_and_back(app: Flask, session: Sessio
     columns = {"column:fac_name": "0", "column:fac_type": "1", "column:_lat": "2", "column:_lon": "3"}
     officer.post(f"{where}/columns", data={**columns, "text:fac_type:1": "FOSA", "code:fac_type:1": "health_centre"})
     work(app, session)
-    assert "<strong>1</strong> join a record that is there" in officer.get(where).text
+    assert "Would join a record: <strong>1</strong>" in officer.get(where).text
 
     officer.post(f"{where}/merge")
     work(app, session)
