@@ -54,7 +54,7 @@ bench-large: .venv/.installed
 	$(BIN)/python -m bench --large
 
 lock: .venv/.installed
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra dev -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra dev --extra link --extra spark -o requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv build dist *.egg-info server/office/static/dist web/office/node_modules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -63,17 +64,24 @@ def rebuild() -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where MAPPING.csv goes.")
 @click.option("--register", default="facilities", show_default=True, help="Whose rules apply.")
 @click.option("--review", type=click.Path(dir_okay=False, path_type=Path), help="Where pairs for an officer go.")
-def link(reference: Path, reports: Path, output: Path, register: str, review: Path | None) -> None:
+@click.option("--engine", type=click.Choice(["local", "duckdb", "spark"]), default="local", show_default=True,
+              help="Where it is done; the answer is the same.")  # fmt: skip
+@click.option("--master", help="The Spark cluster's address, such as spark://host:7077; else Spark on this machine.")
+def link(
+    reference: Path, reports: Path, output: Path, register: str, review: Path | None, engine: str, master: str | None
+) -> None:
     """Match the rows of REFERENCE.csv and REPORTS.csv: which are one thing.
 
     Columns: record_id, name, type, adm1, adm2, adm3, lat, lon, gps_acc_m, phone, code, date, team; any but record_id may
     be absent or empty. MAPPING.csv has record_id,cluster_id; needs no `init`.
     """
+    from sync.merge.engines import EngineMissing, engine_named
     from sync.merge.tables import TableRefused, link_files
 
     try:
-        outcome = link_files(reference, reports, output, register, review)
-    except TableRefused as refused:
+        chosen = engine_named(engine, os.cpu_count() or 1, master)
+        outcome = link_files(reference, reports, output, register, review, chosen)
+    except (TableRefused, EngineMissing) as refused:
         raise click.ClickException(str(refused)) from refused
     click.echo(f"{output}: {outcome.rows} rows, {outcome.clusters} things")
     if review is not None:

@@ -6,10 +6,10 @@ read or write files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sync.merge.candidates import Blocks, parts_of, worth
 from sync.merge.columns import Ceiling, Columns
@@ -25,9 +25,11 @@ _ROWS_PER_WORKER = 5_000
 _PAIRS_PER_PART = 30_000
 # Log odds that no error of rounding or of the bound brings up to what is kept.
 _HOPELESS = logit(KEEP_FROM) - 0.01
+P_contra = TypeVar("P_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     """What the rows of a batch are compared with and by: everything that scoring a pair by itself needs."""
 
@@ -81,6 +83,13 @@ class Engine(Protocol):
         """The score of each pair among its neighbours."""
 
 
+class Job(Protocol[P_contra, R_co]):
+    """What is done with one part."""
+
+    def run(self, part: P_contra) -> R_co:
+        """The result of the part."""
+
+
 @dataclass
 class _Comparing:
     """The first step of the local engine."""
@@ -96,14 +105,14 @@ class _Comparing:
 class _Worker:
     """What a worker process does; set in it when it begins."""
 
-    job: ClassVar[_Comparing | Second | None] = None
+    job: ClassVar[Any] = None
 
     @classmethod
-    def begin(cls, job: _Comparing | Second) -> None:
+    def begin(cls, job: Any) -> None:
         cls.job = job
 
     @classmethod
-    def run(cls, part: range) -> Any:
+    def run(cls, part: Any) -> Any:
         if cls.job is None:
             raise RuntimeError("a worker was asked to work before it was told what at")
         return cls.job.run(part)
@@ -118,21 +127,21 @@ class Local:
     def first(self, batch: Batch) -> Pairs:
         """All pairs that are worth comparing and not hopeless, in the order of their rows."""
         job = _Comparing(First(batch), Blocks(batch.faces))
-        return Pairs.joined(self._all(job, list(parts_of(len(batch.faces))), len(batch.faces)))
+        return Pairs.joined(self.through(job, parts_of(len(batch.faces)), len(batch.faces)))
 
     def second(self, pairs: Pairs, home: Numbers, model: Model) -> Numbers:
         """The score of each pair among its neighbours."""
         np = numpy()
-        parts = list(parts_of(len(pairs), _PAIRS_PER_PART))
-        return np.concatenate([np.zeros(0), *self._all(Second(pairs, home, model), parts, len(home))])
+        parts = parts_of(len(pairs), _PAIRS_PER_PART)
+        return np.concatenate([np.zeros(0), *self.through(Second(pairs, home, model), parts, len(home))])
 
-    def _all(self, job: _Comparing | Second, parts: Sequence[range], rows: int) -> list[Any]:
-        """The results of all parts in their order."""
+    def through(self, job: Job[P_contra, R_co], parts: Iterable[P_contra], rows: int) -> list[R_co]:
+        """The results of a job for all parts in their order; `rows`: how large the batch is."""
         workers = min(self.workers, rows // _ROWS_PER_WORKER)
         if workers <= 1 or "fork" not in get_all_start_methods():
             return [job.run(part) for part in parts]
         with get_context("fork").Pool(workers, _Worker.begin, (job,)) as pool:
-            return pool.map(_Worker.run, parts, chunksize=1)
+            return list(pool.imap(_Worker.run, parts, chunksize=1))
 
 
 def score_batch(

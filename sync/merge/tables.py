@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.merge.batch import Local
+from sync.merge.batch import Engine, Local
 from sync.merge.link import Row, link
 from sync.merge.matching import reason
 from sync.registers import load_registers
@@ -72,8 +72,12 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
         raise TableRefused(f"{path} cannot be written: {error}.") from error
 
 
-def link_files(reference: Path, reports: Path, mapping: Path, register: str, review: Path | None = None) -> Outcome:
+def link_files(
+    reference: Path, reports: Path, mapping: Path, register: str, review: Path | None = None, engine: Engine | None = None
+) -> Outcome:
     """Links two tables and writes MAPPING (record_id,cluster_id) and, when asked, REVIEW (a,b and why).
+
+    `engine`: where it is done; all processors of this machine when None.
 
     Raises `TableRefused` for a table that cannot be used and for an unknown register.
     """
@@ -82,7 +86,7 @@ def link_files(reference: Path, reports: Path, mapping: Path, register: str, rev
         raise TableRefused(f"there is no register '{register}' to match by; use one of: {', '.join(registers)}.")
     known, new = read_table(reference), read_table(reports)
     try:
-        linked = link(known, new, registers[register], Local(os.cpu_count() or 1))
+        linked = link(known, new, registers[register], engine or Local(os.cpu_count() or 1))
     except ValueError as error:
         raise TableRefused(f"{reference} and {reports}: {error}.") from error
     rows = [(row["record_id"], linked.clusters[row["record_id"]]) for row in (*known, *new)]
