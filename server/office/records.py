@@ -17,7 +17,18 @@ from server.office.layout import ago, back_to, language, zone
 from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import review as review_queries
-from server.services import dossiers, entity_history, entries, folding, merging, past_records, registers, releases, review
+from server.services import (
+    dossiers,
+    entity_history,
+    entries,
+    folding,
+    merging,
+    past_records,
+    registers,
+    releases,
+    report_duplicates,
+    review,
+)
 from server.services.entity_history import EntityVersion
 from server.services.identity import Verb
 from server.services.journal import now
@@ -78,6 +89,7 @@ def show(name: str, record_id: str) -> str | BaseResponse:
         today=now().astimezone(zone()).date(), proposals=[task for task in tasks if task.kind == "proposal"],
         releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
         state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
+        told_again=report_duplicates.told_again(session, record.project_id, name, [record.id]).get(record.id, 0),
         release=releases.draft(session, who, record), pinning=rules.properties.get(request.args.get("pin", "")),
     )
 

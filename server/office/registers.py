@@ -12,7 +12,7 @@ from server.extensions import db, streamed
 from server.gate import allow, identity
 from server.office.layout import language
 from server.queries import records
-from server.services import registers
+from server.services import registers, report_duplicates
 from server.services.identity import Verb
 from sync.registers import Register
 
@@ -48,6 +48,7 @@ def table(name: str) -> str:
         "registers/table.html" if whole else "registers/rows.html",
         rules=rules,
         page=found,
+        told_again=report_duplicates.told_again(session, 1, name, [row.id for row in found.rows]),
         asked=asked,
         **_shared(session, rules, asked),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,8 +22,8 @@ def count(session: Session, scope: Scope, project_id: int, dataset: str) -> int:
     ) or 0
 
 
-def stream(session: Session, scope: Scope, project_id: int, dataset: str) -> Iterator[Record]:
-    """Live records in scope by id; memory does not grow with the register."""
+def pages(session: Session, scope: Scope, project_id: int, dataset: str) -> Iterator[Sequence[Record]]:
+    """Live records in scope by id, so many at a time; memory does not grow with the register."""
     after = ""
     while True:
         rows = session.scalars(
@@ -36,4 +36,4 @@ def stream(session: Session, scope: Scope, project_id: int, dataset: str) -> Ite
         after = rows[-1].id
         for row in rows:
             session.expunge(row)
-            yield row
+        yield rows

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, delete, false, func, insert, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from server.models import Event, Fact, ReportFace, ReportPair, Submission, SubmissionSummary
+from server.models import Entity, Event, Fact, Observation, ReportFace, ReportPair, Submission, SubmissionSummary
 from server.queries.scope import Scope
 
 JUDGED = "SAME_REPORT"
@@ -142,3 +142,29 @@ def pairs_among(session: Session, roots: Collection[int]) -> Sequence[ReportPair
     """The pairs within a set of reports."""
     query = select(ReportPair).where(ReportPair.earlier.in_(roots), ReportPair.later.in_(roots))
     return session.scalars(query).all()
+
+
+def any_pair(session: Session) -> bool:
+    """Whether there is a pair at all; most registers have none to ask about."""
+    return session.scalar(select(ReportPair.later).limit(1)) is not None
+
+
+def reports_behind(session: Session, project_id: int, dataset: str, record_ids: Collection[str]) -> list[tuple[str, int]]:
+    """(record, root fact of a report) for every report with an observation that these records take into account."""
+    rows = session.execute(
+        select(Entity.record_id, SubmissionSummary.root_fact_id)
+        .join(Observation, and_(
+            Observation.project_id == Entity.project_id, Observation.dataset == Entity.dataset,
+            Observation.entity_id == Entity.id,
+        ))
+        .join(Submission, Submission.fact_id == Observation.fact_id)
+        .join(SubmissionSummary, and_(
+            SubmissionSummary.project_id == Submission.project_id, SubmissionSummary.xml_form_id == Submission.xml_form_id,
+            SubmissionSummary.is_draft == Submission.is_draft, SubmissionSummary.root_instance_id == Submission.root_instance_id,
+        ))
+        .where(
+            Entity.project_id == project_id, Entity.dataset == dataset, Entity.record_id.in_(record_ids),
+            Observation.state == "applied",
+        )
+    )  # fmt: skip
+    return [(str(row[0]), row[1]) for row in rows]

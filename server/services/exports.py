@@ -7,7 +7,7 @@ log of rule C.1), so that an agency can be handed the list of what left about it
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -22,7 +22,7 @@ from server.problems import Problem
 from server.queries import partner as released_queries
 from server.queries import record_stream
 from server.queries.scope import Scope
-from server.services import entries, registers
+from server.services import entries, registers, report_duplicates
 from server.services.audits import audit
 from server.services.identity import AUDIENCE_READS, Identity, Verb
 from server.services.journal import now
@@ -82,7 +82,7 @@ def whole(session: Session, settings: Settings, who: Identity | None, dataset: s
         Column("reports", "integer"), Column("last_confirmed", "datetime"), Column("contested"), Column("updated_at", "datetime"),
     ]
     total = record_stream.count(session, scope, project_id, dataset)
-    rows = (_whole_row(record, register) for record in record_stream.stream(session, scope, project_id, dataset))
+    rows = _whole_rows(session, register, project_id, record_stream.pages(session, scope, project_id, dataset))
     return _send(session, settings, who, "register.download", dataset, wish, fields, total, rows)
 
 
@@ -130,10 +130,17 @@ def _released_row(release: Release, register: Register) -> Row:
     return Row(release.record_id, values, release.lat, release.lon)
 
 
-def _whole_row(record: Record, register: Register) -> Row:
+def _whole_rows(session: Session, register: Register, project_id: int, pages: Iterable[Sequence[Record]]) -> Iterator[Row]:
+    for some in pages:
+        again = report_duplicates.told_again(session, project_id, register.name, [record.id for record in some])
+        yield from (_whole_row(record, register, again.get(record.id, 0)) for record in some)
+
+
+def _whole_row(record: Record, register: Register, told_again: int) -> Row:
     values = exported(register, record.data)
+    reports = record.observation_count - told_again
     values.update(
-        label=record.label, area_code=record.area_code, version=record.version, reports=record.observation_count,
+        label=record.label, area_code=record.area_code, version=record.version, reports=reports,
         last_confirmed=record.last_observed_at, contested="yes" if record.contested else "no", updated_at=record.updated_at,
     )
     return Row(record.id, values, record.lat, record.lon)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -156,11 +157,35 @@ def repeated(session: Session, roots: Iterable[int]) -> set[int]:
     return {pair.later for pair in pairs if pair.verdict == "same"}
 
 
+def told_again(session: Session, project_id: int, dataset: str, record_ids: Collection[str]) -> dict[str, int]:
+    """Per record, how many of its reports tell of an event that another of them has told (an officer's word, or a return that
+    replaces another). Whoever shows how many reports speak of a record takes these off; records without any are left out.
+    """
+    if not record_ids or not queries.any_pair(session):
+        return {}
+    behind: dict[str, set[int]] = defaultdict(set)
+    for record_id, root in queries.reports_behind(session, project_id, dataset, record_ids):
+        behind[record_id].add(root)
+    several = {record_id: roots for record_id, roots in behind.items() if len(roots) > 1}
+    pairs = [
+        (pair, _judged(pair)) for pair in queries.pairs_among(session, set[int]().union(*several.values()))
+    ] if several else []  # fmt: skip
+    found = {}
+    for record_id, roots in several.items():
+        told = [judged for pair, judged in pairs if pair.earlier in roots and pair.later in roots]
+        again = len(roots) - dedupe.count({str(root) for root in roots}, told)[1]
+        if again:
+            found[record_id] = again
+    return found
+
+
 def events_told(session: Session, roots: Collection[int]) -> tuple[int, int]:
     """How many events these reports tell of, (at least, at most)."""
-    pairs = [
-        dedupe.Judged(str(pair.earlier), str(pair.later), "supersedes" if pair.relation == "supersedes" else "alike",
-                      "same" if pair.verdict == "same" else "different" if pair.verdict == "different" else None)
-        for pair in queries.pairs_among(session, roots)
-    ]  # fmt: skip
-    return dedupe.count({str(root) for root in roots}, pairs)
+    return dedupe.count({str(root) for root in roots}, [_judged(pair) for pair in queries.pairs_among(session, roots)])
+
+
+def _judged(pair: ReportPair) -> dedupe.Judged:
+    return dedupe.Judged(
+        str(pair.earlier), str(pair.later), "supersedes" if pair.relation == "supersedes" else "alike",
+        "same" if pair.verdict == "same" else "different" if pair.verdict == "different" else None,
+    )  # fmt: skip

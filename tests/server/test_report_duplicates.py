@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.models import ReportFace, ReportPair, SubmissionSummary
+from server.models import Record, ReportFace, ReportPair, SubmissionSummary
 from server.problems import Problem
 from server.services import folding, report_duplicates, report_events, report_verdicts
 from tests.cast import Cast
@@ -141,3 +141,23 @@ def test_the_page_asks_in_the_words_of_the_questionnaire(app: Flask, session: Se
 
     assert "need1" not in page
     assert "Food / Drinking water" in page or "Drinking water / Food" in page
+
+
+def settlement(session: Session) -> Record:
+    return session.scalars(select(Record).where(Record.dataset == "settlements", Record.deleted_at.is_(None))).one()
+
+
+@pytest.mark.parametrize(("verdict", "again"), [("same", 1), ("different", 0), (None, 0)])
+def test_a_record_does_not_count_a_report_that_was_told_twice(
+    app: Flask, session: Session, cast: Cast, two_visits: list[int], verdict: str | None, again: int
+) -> None:
+    record = settlement(session)
+    assert record.observation_count == 2
+    if verdict is not None:
+        officer = who(session, cast, "officer")
+        report_verdicts.judge(session, officer, report_verdicts.one(session, officer, *two_visits), verdict)
+
+    assert report_duplicates.told_again(session, 1, "settlements", [record.id]).get(record.id, 0) == again
+    browser = cast.page_client(app, "officer")
+    assert f'data-label="Reports">{2 - again}</td>' in browser.get("/registers/settlements").text
+    assert ("1 told twice" in browser.get(f"/registers/settlements/{record.id}").text) == bool(again)
