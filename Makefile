@@ -7,7 +7,7 @@ BIN := .venv/bin
 FRENCH := server/office/translations/fr/LC_MESSAGES/messages
 export FIELDPOST_DATA_DIR ?= ./data
 
-setup: .venv/.installed bytecode $(FRENCH).mo server/office/static/dist/.built system-packages
+setup: .venv/.tested bytecode $(FRENCH).mo server/office/static/dist/.built system-packages
 
 system-packages:
 	@sh tests/system-packages.sh
@@ -16,6 +16,11 @@ system-packages:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# What only tests, checks and benchmarks need (Spark alone is half a gigabyte) is not asked of a laptop that runs the server.
+.venv/.tested: .venv/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
 # Compiled once here, so that no process has to (Python does not keep it where PYTHONDONTWRITEBYTECODE is set). Half a second
@@ -42,19 +47,21 @@ test: setup check
 soak: setup
 	$(BIN)/python -m pytest -m soak
 
-check: .venv/.installed
+check: .venv/.tested
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.installed
+bench: .venv/.tested
 	$(BIN)/python -m bench
 
-bench-large: .venv/.installed
+bench-large: .venv/.tested
 	$(BIN)/python -m bench --large
 
-lock: .venv/.installed
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra dev --extra link --extra spark -o requirements.lock pyproject.toml
+LOCKING := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header
+lock: .venv/.tested
+	$(BIN)/pip-compile $(LOCKING) -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile $(LOCKING) --extra dev --extra link --extra spark -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf .venv build dist *.egg-info server/office/static/dist web/office/node_modules
