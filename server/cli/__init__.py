@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "drain": "server.cli.merging:drain",
     "rebuild": "server.cli.merging:rebuild",
     "link": "server.cli.merging:link",
+    "weights": "server.cli.weights:weights",
     "user": "server.cli.accounts:user",
     "form": "server.cli.forms:form",
     "key": "server.cli.keys:key",

@@ -34,6 +34,7 @@ from server.office import (
     returns,
     review,
     setup,
+    weights,
 )
 from server.office.refusals import render_problem as _render
 from server.problems import Problem
@@ -62,6 +63,7 @@ PAGES = (
     people,
     organisation,
     setup,
+    weights,
     audit,
 )
 

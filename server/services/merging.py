@@ -19,13 +19,16 @@ from server.models import Event, Fact, Submission
 from server.problems import Problem
 from server.queries import merge_facts as queries
 from server.queries import submissions as reports
-from server.queries.merge_rows import event_of, list_key
+from server.queries import weights
+from server.queries.merge_rows import event_of, list_key, split_key
 from server.queries.merge_store import SqlMergeStore
 from server.queries.mission import server_id
 from server.queries.summaries import touched_roots
+from server.queries.weights import RULES
 from server.services import journal
 from server.services.documents import definition_for, parsed
 from server.services.identity import Identity
+from server.services.learnt_rules import ADOPT, learnt
 from server.services.summaries import zone_of
 from sync.merge import observations
 from sync.merge.engine import Engine
@@ -49,8 +52,15 @@ def register_files() -> dict[str, Register]:
 
 
 def registers(session: Session) -> dict[str, Register]:
-    """The register file of each list, by the name merging has for it: project 1's by their names, others as set."""
-    files = register_files()
+    """The register file of each list, by the name merging has for it: project 1's by their names, others as set.
+
+    Weights that the mission has put in force stand in place of the file's.
+    """
+    files = dict(register_files())
+    for name, own in learnt(session).items():
+        known = files.get(name)
+        if known is not None and known.matching is not None:
+            files[name] = dataclasses.replace(known, matching=dataclasses.replace(known.matching, learnt=own))
     found = dict(files)
     for project_id, dataset, name in queries.datasets_with_registers(session):
         key = list_key(project_id, dataset)
@@ -70,8 +80,25 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
         known = _written(event, fact) if event.type == "ENTITY" else event_of(event, fact)
         if known is not None:
             made.append(known)
+        if event.type == RULES and event.payload.get("action") == ADOPT and event.subject is not None:
+            _compare_again(session, event.subject)
     if made:
         Engine(SqlMergeStore(session, rules), rules).fold(made)
+
+
+def lists_of(session: Session, register: str) -> list[str]:
+    """The lists that go by a register file, as merging names them."""
+    named = queries.datasets_with_registers(session)
+    return sorted({register} | {list_key(project_id, dataset) for project_id, dataset, name in named if name == register})
+
+
+def _compare_again(session: Session, register: str) -> None:
+    """Puts the reports of a register's lists back on the queue: its weights have changed, and every pair is scored anew.
+
+    A few at a time, as a rebuild is, so that nothing waits for it; until the queue is empty pages show some of both.
+    """
+    for key in lists_of(session, register):
+        queries.put_back(session, weights.fact_ids(session, *split_key(key)))
 
 
 def reports_known(

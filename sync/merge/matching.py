@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -120,6 +120,16 @@ def load_model(name: str) -> Model:
         raise ModelError(f"the weights '{name}' cannot be read: {error}") from error
 
 
+def model_of(matching: Matching) -> Model:
+    """The weights by which pairs of a register are scored one by one: the mission's own, or those of the model's file.
+
+    The trees stay those of the file. Raises `ModelError` as `load_model` does.
+    """
+    shipped = load_model(matching.model)
+    own = matching.learnt
+    return shipped if own is None else replace(shipped, version=own.version, bias=own.bias, weights=own.weights)
+
+
 def is_certain(a: Face, b: Face, comparison: Comparison, matching: Matching) -> bool:
     """The register's certain rule: same type, equal folded name, within the distance or within both stated accuracies."""
     rule = matching.certain
@@ -162,7 +172,7 @@ def match(a: Face, b: Face, matching: Matching, *, told: bool = False) -> Match:
     """Compares and scores two things of one register. Features are told of what is proposed, and of the others if `told`."""
     first, second = (a, b) if a.id < b.id else (b, a)
     comparison = compare(first, second, matching.words)
-    model = load_model(matching.model)
+    model = model_of(matching)
     score = model.probability(comparison)
     certain = is_certain(first, second, comparison, matching)
     likely = score >= matching.review_from and not _is_far(comparison, matching)

@@ -7,6 +7,7 @@ It must not know the database or the web.
 from sync.registers.loader import BUILTIN_DIR, load_registers, parse_register
 from sync.registers.schema import (
     CertainRule,
+    Learnt,
     Matching,
     NearRule,
     Property,
@@ -18,6 +19,7 @@ from sync.registers.schema import (
 __all__ = [
     "BUILTIN_DIR",
     "CertainRule",
+    "Learnt",
     "Matching",
     "NearRule",
     "Property",

@@ -74,8 +74,20 @@ class NearRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """Weights that a mission learnt from its officers' judgements, in place of those of the model's file."""
+
+    version: str
+    bias: float
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Matching:
-    """How the things of a register are compared. `words` and `model` name files of `sync.merge`."""
+    """How the things of a register are compared. `words` and `model` name files of `sync.merge`.
+
+    `learnt`: the mission's own weights, where it has put some in force.
+    """
 
     names: tuple[str, ...]
     aliases: tuple[str, ...]
@@ -92,6 +104,7 @@ class Matching:
     certain: CertainRule | None
     near: tuple[NearRule, ...]
     review_within_m: float | None = None
+    learnt: Learnt | None = None
 
 
 @dataclass(frozen=True, slots=True)
