@@ -24,7 +24,7 @@ from server.engines import engine_options, prepare_engine
 from server.memory import give_memory_back, spare_memory
 from server.problems import Problem
 from server.queries import merge_facts as queries
-from server.services import dictionaries, export_parts, folding, heartbeat, pin_expiry, purging, resumable, sealing
+from server.services import dictionaries, export_parts, folding, heartbeat, importing, pin_expiry, purging, resumable, sealing
 from server.services.blobs import BlobStore
 from server.services.importing_work import Importer
 from server.services.journal import now
@@ -68,6 +68,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty(pin_expiry.expire, PINS),
         Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda session: resumable.expire(session, settings), HOUR),
+        Duty(lambda session: importing.discard_forgotten(session, settings), HOUR),
         Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, delete, false, func, insert, select, true, update
@@ -75,6 +76,13 @@ def add_rows(session: Session, batch_id: str, numbered: Iterable[tuple[int, list
 def delete_rows(session: Session, batch_id: str) -> None:
     """Lets all rows of a list go."""
     session.execute(delete(ImportRow).where(ImportRow.batch_id == batch_id))
+
+
+def untouched(session: Session, states: Collection[str], since: dt.datetime) -> Sequence[ImportBatch]:
+    """Lists in these states that nothing has happened to since."""
+    return session.scalars(
+        select(ImportBatch).where(ImportBatch.state.in_(states), ImportBatch.updated_at < since).order_by(ImportBatch.id)
+    ).all()
 
 
 def look_again(session: Session, batch_id: str) -> None:

@@ -6,6 +6,7 @@ merge; the merge is facts (services.import_facts), and its undo is one more.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import uuid
 from collections.abc import Collection, Mapping
@@ -29,6 +30,8 @@ from sync.merge.records import LEVELS
 from sync.registers import Register
 
 MOST_LISTED = 100
+FORGOTTEN = dt.timedelta(days=30)
+"""A list that nobody touched for so long before its merge goes: a partner's data is not kept without use."""
 _CHUNK = 1 << 16
 
 
@@ -249,7 +252,7 @@ def undo(session: Session, who: Identity, batch: ImportBatch, reason: str) -> Fa
     return fact
 
 
-def discard(session: Session, who: Identity, settings: Settings, batch: ImportBatch) -> None:
+def discard(session: Session, who: Identity | None, settings: Settings, batch: ImportBatch) -> None:
     """Gives up a list that was never merged, with everything that was read of it; commits. Raises state_conflict."""
     _in_state(batch, "reading", "columns", "checking", "preview", "failed")
     upload_path(settings, batch.id).unlink(missing_ok=True)
@@ -257,3 +260,12 @@ def discard(session: Session, who: Identity, settings: Settings, batch: ImportBa
     session.delete(batch)
     audit(session, who, "import.discard", f"import/{batch.id}", {"name": batch.name})
     session.commit()
+
+
+def discard_forgotten(session: Session, settings: Settings, at: dt.datetime | None = None) -> int:
+    """Gives up every list that was not touched for FORGOTTEN before this time (default now), and says so in the audit log;
+    commits each. Returns how many. Lists that the worker is at, and merged ones, stay."""
+    found = queries.untouched(session, ("columns", "preview", "failed"), (at or journal.now()) - FORGOTTEN)
+    for batch in found:
+        discard(session, None, settings, batch)
+    return len(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from typing import Any
 
@@ -300,6 +301,26 @@ def test_a_discarded_list_leaves_nothing(session: Session, cast: Cast, settings:
 
     assert session.scalar(select(func.count()).select_from(ImportRow)) == 0
     assert session.scalar(select(func.count()).select_from(ImportBatch)) == 0
+
+
+@pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
+def test_a_list_that_nobody_merges_goes_after_a_month(
+    session: Session, cast: Cast, settings: Settings, days: int, left: int
+) -> None:
+    batch = previewed(session, settings, who(session, cast), LIST)
+
+    gone = importing.discard_forgotten(session, settings, batch.updated_at + dt.timedelta(days=days))
+
+    assert gone == 1 - left
+    assert session.scalar(select(func.count()).select_from(ImportBatch)) == left
+
+
+def test_a_merged_list_never_goes_by_itself(session: Session, cast: Cast, settings: Settings) -> None:
+    officer = who(session, cast)
+    batch = previewed(session, settings, officer, LIST)
+    importing.merge(session, officer, batch)
+
+    assert importing.discard_forgotten(session, settings, batch.updated_at + dt.timedelta(days=400)) == 0
 
 
 def test_without_a_name_column_nothing_is_checked(session: Session, cast: Cast, settings: Settings) -> None:
