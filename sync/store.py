@@ -54,6 +54,12 @@ class MergeStore(Protocol):
     def put_faces(self, register: str, faces: Mapping[str, tuple[Face | None, Iterable[str]]]) -> None:
         """Files the faces of entities under their blocking keys, in place of what was filed before."""
 
+    def keep_faces(self, register: str, faces: Mapping[str, Face]) -> None:
+        """Takes faces in place of those filed before, which have the same keys."""
+
+    def faces(self, register: str, entity_ids: Collection[str]) -> dict[str, Face]:
+        """The faces filed for these entities, of those that have one."""
+
     def faces_with_keys(self, register: str, keys: Collection[str]) -> dict[str, list[Face]]:
         """The faces filed under each of these keys."""
 

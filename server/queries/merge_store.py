@@ -173,6 +173,9 @@ class SqlMergeStore:
             self.session.execute(insert(BlockingKey), new)
         self._new_faces |= {(register, entity): face for entity, (face, _) in faces.items()}
 
+    def keep_faces(self, register: str, faces: Mapping[str, Face]) -> None:
+        self._new_faces |= {(register, entity): face for entity, face in faces.items()}
+
     def faces_with_keys(self, register: str, keys: Collection[str]) -> dict[str, list[Face]]:
         filed: dict[str, list[str]] = {}
         for part in chunks(keys):
@@ -181,10 +184,10 @@ class SqlMergeStore:
                 query.where(_in_list(BlockingKey, register), BlockingKey.key.in_(part)).order_by(BlockingKey.entity_id)
             ):
                 filed.setdefault(key, []).append(entity)
-        faces = self._faces(register, {entity for entities in filed.values() for entity in entities})
+        faces = self.faces(register, {entity for entities in filed.values() for entity in entities})
         return {key: [faces[e] for e in entities if e in faces] for key, entities in filed.items()}
 
-    def _faces(self, register: str, entity_ids: Collection[str]) -> dict[str, Face]:
+    def faces(self, register: str, entity_ids: Collection[str]) -> dict[str, Face]:
         found: dict[str, Face] = {}
         stored = []
         for entity in entity_ids:

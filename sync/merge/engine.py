@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sync.merge.blocking import own_keys, search_keys, worth_comparing
 from sync.merge.chains import build_chain
 from sync.merge.clustering import cluster, components
-from sync.merge.faces import face_of
+from sync.merge.faces import Face, face_of, same_look
 from sync.merge.facts import (
     ABOUT_ENTITIES,
     Choice,
@@ -95,7 +95,12 @@ class Engine:
         if register.matching is not None:
             for old in self.store.matches(register.name, fresh):
                 seeds |= {old.a, old.b}
-            self._compare(register, register.matching, self._states(register, fresh))
+            states = self._states(register, fresh)
+            faces = {e: face_of(e, s.applied, register) if s.exists else None for e, s in states.items()}
+            known = self.store.faces(register.name, list(fresh))
+            alike = {e: face for e, face in faces.items() if face and e in known and same_look(face, known[e])}
+            self._compare(register, register.matching, {e: face for e, face in faces.items() if e not in alike})
+            self._compare_again(register, register.matching, alike)
         whole = self._reach(register, seeds)
         work = Work(register, self.store, self._states(register, whole))
         records: list[Record] = []
@@ -152,9 +157,15 @@ class Engine:
                 found.setdefault(event.entity_id, []).append(event)
         return found
 
-    def _compare(self, register: Register, matching: Matching, states: Mapping[str, EntityState]) -> None:
+    def _compare_again(self, register: Register, matching: Matching, faces: Mapping[str, Face]) -> None:
+        """Tells anew how long ago and by whom, for things that look as they did: what is like them stays what it was."""
+        self.store.keep_faces(register.name, faces)
+        old = self.store.matches(register.name, list(faces))
+        others = self.store.faces(register.name, sorted({end for pair in old for end in (pair.a, pair.b)}))
+        self.store.put_matches(register.name, list(faces), [match(others[pair.a], others[pair.b], matching) for pair in old])
+
+    def _compare(self, register: Register, matching: Matching, faces: Mapping[str, Face | None]) -> None:
         """Files the faces of entities anew and compares each with everything that shares a key."""
-        faces = {e: face_of(e, s.applied, register) if s.exists else None for e, s in states.items()}
         filed = {e: (face, own_keys(face) if face else frozenset[str]()) for e, face in faces.items()}
         self.store.put_faces(register.name, filed)
         wanted = {e: search_keys(face) for e, face in faces.items() if face}
@@ -171,7 +182,7 @@ class Engine:
                     found[pair] = match(face, other, matching)
         # A pair that nobody is asked about counts as 0 in average linkage, and keeps components small.
         kept = [m for _, m in sorted(found.items()) if m.proposed]
-        self.store.put_matches(register.name, list(states), kept)
+        self.store.put_matches(register.name, list(faces), kept)
 
     def _reach(self, register: Register, seeds: set[str]) -> set[str]:
         """The entities that compared pairs or judgements (retracted ones too) connect with the seeds."""

@@ -5,6 +5,7 @@ A face is a pure function of the observations, so it changes only when they do. 
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,6 +80,11 @@ def named(texts: Iterable[str], words: str) -> tuple[Name, ...]:
             if name.core:
                 found.setdefault(" ".join(name.tokens), name)
     return tuple(found.values())
+
+
+def same_look(a: Face, b: Face) -> bool:
+    """Whether two faces of one thing compare alike with everything: all but when and by whom it was last described."""
+    return dataclasses.replace(a, observed=None, unit=None) == dataclasses.replace(b, observed=None, unit=None)
 
 
 def face_of(entity_id: str, observations: Sequence[Observation], register: Register) -> Face | None:

@@ -100,6 +100,12 @@ class MemoryStore:
                 for key in self._filed[entity]:
                     self._index.setdefault((register, key), set()).add(entity_id)
 
+    def keep_faces(self, register: str, faces: Mapping[str, Face]) -> None:
+        self._faces |= {(register, entity_id): face for entity_id, face in faces.items()}
+
+    def faces(self, register: str, entity_ids: Collection[str]) -> dict[str, Face]:
+        return {e: self._faces[(register, e)] for e in entity_ids if (register, e) in self._faces}
+
     def faces_with_keys(self, register: str, keys: Collection[str]) -> dict[str, list[Face]]:
         return {k: [self._faces[(register, e)] for e in sorted(self._index.get((register, k), ()))] for k in keys}
 

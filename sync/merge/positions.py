@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 from forms.values import read_point
 from sync.merge.facts import Position
@@ -38,6 +39,7 @@ def grid_reference(text: str) -> Position | None:
     return Position(round(float(lat), 7), round(float(lon), 7), round(side * math.sqrt(0.5), 1))
 
 
+@lru_cache(maxsize=16_384)
 def parse_position(text: str) -> Position | None:
     """The position that `text` gives, as a geopoint or as a grid reference."""
     return geopoint(text) or grid_reference(text)

@@ -150,7 +150,7 @@ def test_split_and_merged_again_a_record_has_all_its_history(picture: Picture, o
 
 
 def test_a_pin_ends_after_its_last_day_and_the_reports_stand_again(
-    picture: Picture, officer: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    app: Flask, picture: Picture, officer: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     today = journal.now()
     pin(officer, today.date().isoformat())
@@ -162,7 +162,8 @@ def test_a_pin_ends_after_its_last_day_and_the_reports_stand_again(
     folding.drain(picture.session)
 
     assert (pinned, len(made), picture.record().data["functionality"]) == ("none", 1, "full")
-    assert "its last day has passed" in officer.get(PAGE).text
+    # Two days later the officer has to log in again.
+    assert "its last day has passed" in picture.cast.page_client(app, "officer").get(PAGE).text
 
 
 def test_a_pin_ends_once(picture: Picture, officer: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
