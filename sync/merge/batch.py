@@ -6,6 +6,7 @@ read or write files.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
@@ -109,6 +110,8 @@ class _Worker:
 
     @classmethod
     def begin(cls, job: Any) -> None:
+        # Looking for rings of dead objects would copy what it shares with its parent, and there are none.
+        gc.disable()
         cls.job = job
 
     @classmethod
@@ -140,8 +143,12 @@ class Local:
         workers = min(self.workers, rows // _ROWS_PER_WORKER)
         if workers <= 1 or "fork" not in get_all_start_methods():
             return [job.run(part) for part in parts]
-        with get_context("fork").Pool(workers, _Worker.begin, (job,)) as pool:
-            return list(pool.imap(_Worker.run, parts, chunksize=1))
+        gc.freeze()
+        try:
+            with get_context("fork").Pool(workers, _Worker.begin, (job,)) as pool:
+                return list(pool.imap(_Worker.run, parts, chunksize=1))
+        finally:
+            gc.unfreeze()
 
 
 def score_batch(

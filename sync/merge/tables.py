@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +74,18 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
         raise TableRefused(f"{path} cannot be written: {error}.") from error
 
 
+@contextmanager
+def _no_rings() -> Iterator[None]:
+    """Does not look for rings of dead objects meanwhile: a batch makes millions of objects and no ring, and looking is a tenth."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
+
+
 def link_files(
     reference: Path, reports: Path, mapping: Path, register: str, review: Path | None = None, engine: Engine | None = None
 ) -> Outcome:
@@ -86,7 +100,8 @@ def link_files(
         raise TableRefused(f"there is no register '{register}' to match by; use one of: {', '.join(registers)}.")
     known, new = read_table(reference), read_table(reports)
     try:
-        linked = link(known, new, registers[register], engine or Local(os.cpu_count() or 1))
+        with _no_rings():
+            linked = link(known, new, registers[register], engine or Local(os.cpu_count() or 1))
     except ValueError as error:
         raise TableRefused(f"{reference} and {reports}: {error}.") from error
     rows = [(row["record_id"], linked.clusters[row["record_id"]]) for row in (*known, *new)]
