@@ -76,7 +76,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 
 @contextmanager
 def _no_rings() -> Iterator[None]:
-    """Does not look for rings of dead objects meanwhile: a batch makes millions of objects and no ring, and looking is a tenth."""
+    """Looks for no rings of dead objects meanwhile: a batch makes millions of objects, no ring, and looking takes a tenth."""
     looked = gc.isenabled()
     gc.disable()
     try:
