@@ -151,16 +151,12 @@ def any_pair(session: Session) -> bool:
 
 def reports_behind(session: Session, project_id: int, dataset: str, record_ids: Collection[str]) -> list[tuple[str, int]]:
     """(record, root fact of a report) for every report with an observation that these records take into account."""
+    # An observation names the fact of its report's original, which is what pairs name too.
     rows = session.execute(
-        select(Entity.record_id, SubmissionSummary.root_fact_id)
+        select(Entity.record_id, Observation.fact_id)
         .join(Observation, and_(
             Observation.project_id == Entity.project_id, Observation.dataset == Entity.dataset,
             Observation.entity_id == Entity.id,
-        ))
-        .join(Submission, Submission.fact_id == Observation.fact_id)
-        .join(SubmissionSummary, and_(
-            SubmissionSummary.project_id == Submission.project_id, SubmissionSummary.xml_form_id == Submission.xml_form_id,
-            SubmissionSummary.is_draft == Submission.is_draft, SubmissionSummary.root_instance_id == Submission.root_instance_id,
         ))
         .where(
             Entity.project_id == project_id, Entity.dataset == dataset, Entity.record_id.in_(record_ids),
