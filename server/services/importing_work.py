@@ -282,7 +282,7 @@ def _meet(session: Session, batch: ImportBatch, rules: Register, found: Sequence
     """Says of each row whether it would join a record, be asked about, or be new: by the comparison that folding makes."""
     key = list_key(batch.project_id, batch.dataset)
     files = merging.registers(session)
-    store, matching = SqlMergeStore(session, files), rules.matching
+    store, matching = SqlMergeStore(session, files), files.get(key, rules).matching
     zone = zone_of(session)
     source = import_facts.source_of(header_payload(batch), batch.id, zone, batch.created_by)
     things = {row.number: rows.thing_id(source.id, source.name, source.register, row.key, row.number) for row in found}

@@ -121,14 +121,17 @@ class Matcher:
         self.session, self.who, self.rules = session, who, rules
         self.language = language
         self.key = list_key(PROJECT, rules.name)
-        self.store = SqlMergeStore(session, merging.registers(session))
+        in_force = merging.registers(session)
+        self.store = SqlMergeStore(session, in_force)
+        # With the weights that the mission goes by, which need not be those of the register's file.
+        self.matching = in_force.get(self.key, rules).matching
         self.codes = importing.known_texts(session, rules)
         self.areas = importing_work.known_areas(session)
         self.spoken = registers.words(session, who, rules, language)
 
     def answer(self, asked: Asked) -> dict[str, Any]:
         """The candidates of one query, best first."""
-        matching = self.rules.matching
+        matching = self.matching
         face = self._face(asked)
         if face is None or matching is None:
             return {"result": []}

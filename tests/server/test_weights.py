@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from server.models import CandidatePair, Event, Fact, Record, ReviewTask
 from server.problems import Problem
-from server.services import folding, merging, weights
+from server.services import folding, merging, reconciliation, weights
 from server.services.identity import ROLES, Identity
 from sync.merge.facts import derived_id
 from tests.cast import Cast
@@ -142,6 +142,18 @@ def test_the_weights_in_force_are_the_ones_that_officers_are_shown(session: Sess
     shown = pair.features["weights"]
     assert shown == {level: own["weights"][level] for level in shown}
     assert math.isclose(pair.score, 1 / (1 + math.exp(-(own["bias"] + sum(shown.values())))), abs_tol=1e-5)
+
+
+def test_tools_that_match_against_a_register_go_by_the_weights_in_force(session: Session, admin: Identity) -> None:
+    judged_mission(session, admin, 204)
+    query = reconciliation.read_query({"query": f"Clinic {name(1)}", "properties": [{"pid": "_lat", "v": "2"}]})
+    rules = merging.register_files()["facilities"]
+    before = reconciliation.Matcher(session, admin, rules, "en").answer(query)["result"][0]["score"]
+    proposed = folded(session, weights.propose(session, admin, "facilities"))
+
+    folded(session, weights.adopt(session, admin, "facilities", proposed.uuid))
+
+    assert reconciliation.Matcher(session, admin, rules, "en").answer(query)["result"][0]["score"] != before
 
 
 def test_a_proposal_of_another_register_cannot_be_put_in_force(session: Session, admin: Identity) -> None:
