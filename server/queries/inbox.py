@@ -112,7 +112,7 @@ def _narrowed(statement: Select[Any], wanted: ReportFilter) -> Select[Any]:
     marks = {
         "findings": row.findings_count > 0,
         "incomplete": row.files_present < row.files_expected,
-        "alarm": row.alarm.is_not(None),
+        "alarm": row.alarm > "",
         "clock": row.clock_flagged.is_(True),
         "edited": row.edits > 0,
         "clear": _came_in_clear(),
@@ -145,7 +145,11 @@ def report(session: Session, scope: Scope, receipt: str) -> SubmissionSummary | 
 
 def report_by_instance(session: Session, scope: Scope, root_instance_id: str) -> SubmissionSummary | None:
     """The report with this root instanceID, if the scope may see it."""
-    statement = visible(select(SubmissionSummary), scope).where(SubmissionSummary.root_instance_id == root_instance_id)
+    statement = visible(select(SubmissionSummary), scope).where(
+        # What the index begins with is named, so that it is used.
+        SubmissionSummary.project_id.in_(select(Form.project_id)), SubmissionSummary.xml_form_id.in_(select(Form.xml_form_id)),
+        SubmissionSummary.root_instance_id == root_instance_id,
+    )
     found: SubmissionSummary | None = session.scalar(statement.limit(1))
     return found
 
@@ -164,7 +168,7 @@ def form_titles(session: Session, project_id: int = 1) -> dict[str, str]:
 def alarms(session: Session, scope: Scope, limit: int = 50, *, acknowledged: bool = False) -> Sequence[SubmissionSummary]:
     """Reports that raised an alarm and are not yet (or, when asked, already) acknowledged; newest first."""
     row = SubmissionSummary
-    statement = visible(select(row), scope).where(row.alarm.is_not(None), row.deleted_at.is_(None))
+    statement = visible(select(row), scope).where(row.alarm > "", row.deleted_at.is_(None))
     statement = statement.where(row.acknowledged_at.is_not(None) if acknowledged else row.acknowledged_at.is_(None))
     order = row.acknowledged_at.desc() if acknowledged else row.received_at.desc()
     return session.scalars(statement.order_by(order, row.root_fact_id.desc()).limit(limit)).all()
@@ -173,7 +177,7 @@ def alarms(session: Session, scope: Scope, limit: int = 50, *, acknowledged: boo
 def open_counts(session: Session, scope: Scope) -> dict[str, int]:
     """How many alarms are not acknowledged, copies wait in quarantine and questions wait for review, by badge name."""
     alarm = visible(select(func.count()).select_from(SubmissionSummary), scope).where(
-        SubmissionSummary.alarm.is_not(None), SubmissionSummary.acknowledged_at.is_(None), SubmissionSummary.deleted_at.is_(None)
+        SubmissionSummary.alarm > "", SubmissionSummary.acknowledged_at.is_(None), SubmissionSummary.deleted_at.is_(None)
     )
     review = select(func.count()).select_from(ReviewTask)
     if scope.sector_id is not None:

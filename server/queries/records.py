@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from server.models import CodeItem, Entity, Observation, Post, Record, SubmissionSummary
+from server.models import CodeItem, Entity, Form, Observation, Post, Record, SubmissionSummary
 from server.models.mission import Area
 from server.queries.scope import Scope
 
@@ -173,9 +173,12 @@ def observation(session: Session, observation_id: str) -> Observation | None:
 
 def reports_behind(session: Session, sources: Collection[str], project_id: int = 1) -> dict[str, SubmissionSummary]:
     """The reports with these root instanceIDs."""
+    # The index begins with the form: without naming it, every report of the mission would be looked at.
+    forms = session.scalars(select(Form.xml_form_id).where(Form.project_id == project_id)).all()
     rows = session.scalars(
         select(SubmissionSummary).where(
-            SubmissionSummary.project_id == project_id, SubmissionSummary.root_instance_id.in_(sources),
+            SubmissionSummary.project_id == project_id, SubmissionSummary.xml_form_id.in_(forms),
+            SubmissionSummary.root_instance_id.in_(sources),
             SubmissionSummary.is_draft.is_(False),
         )
     )

@@ -119,8 +119,7 @@ def origins(
             select(Entity.record_id, SubmissionSummary.un_class, Observation.actor_id)
             .join(Observation, and_(Observation.project_id == Entity.project_id, Observation.dataset == Entity.dataset,
                                     Observation.entity_id == Entity.id))
-            .outerjoin(SubmissionSummary, and_(SubmissionSummary.project_id == Entity.project_id,
-                                               SubmissionSummary.root_instance_id == Observation.source))
+            .outerjoin(SubmissionSummary, SubmissionSummary.root_fact_id == Observation.fact_id)
             .where(Entity.project_id == project_id, Entity.dataset == dataset,
                    Entity.record_id.in_(ordered[start : start + CHUNK]))
             .distinct()

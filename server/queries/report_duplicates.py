@@ -21,8 +21,11 @@ def summaries(session: Session, keys: Collection[Key]) -> Sequence[SubmissionSum
     """The summaries of these reports."""
     found: list[SubmissionSummary] = []
     roots = sorted({key[3] for key in keys})
+    # Project and form are named so that the index, which begins with them, finds the reports.
+    named = [column.in_(sorted({key[at] for key in keys}))
+             for at, column in ((0, SubmissionSummary.project_id), (1, SubmissionSummary.xml_form_id))]  # fmt: skip
     for start in range(0, len(roots), 400):
-        query = select(SubmissionSummary).where(SubmissionSummary.root_instance_id.in_(roots[start : start + 400]))
+        query = select(SubmissionSummary).where(*named, SubmissionSummary.root_instance_id.in_(roots[start : start + 400]))
         found += [row for row in session.scalars(query)
                   if (row.project_id, row.xml_form_id, row.is_draft, row.root_instance_id) in keys]  # fmt: skip
     return found
@@ -151,16 +154,16 @@ def any_pair(session: Session) -> bool:
 
 def reports_behind(session: Session, project_id: int, dataset: str, record_ids: Collection[str]) -> list[tuple[str, int]]:
     """(record, root fact of a report) for every report with an observation that these records take into account."""
-    # An observation names the fact of its report's original, which is what pairs name too.
+    # An observation names the fact of its report's original, which is what pairs name too. Asked in two steps, because a
+    # database that does not know how few entities a record has would look at every observation.
+    entities = select(Entity.id, Entity.record_id).where(
+        Entity.project_id == project_id, Entity.dataset == dataset, Entity.record_id.in_(record_ids)
+    )
+    home = {entity: record_id for entity, record_id in session.execute(entities)}
     rows = session.execute(
-        select(Entity.record_id, Observation.fact_id)
-        .join(Observation, and_(
-            Observation.project_id == Entity.project_id, Observation.dataset == Entity.dataset,
-            Observation.entity_id == Entity.id,
-        ))
-        .where(
-            Entity.project_id == project_id, Entity.dataset == dataset, Entity.record_id.in_(record_ids),
-            Observation.state == "applied",
+        select(Observation.entity_id, Observation.fact_id).where(
+            Observation.project_id == project_id, Observation.dataset == dataset,
+            Observation.entity_id.in_(sorted(home)), Observation.state == "applied",
         )
     )  # fmt: skip
-    return [(str(row[0]), row[1]) for row in rows]
+    return [(str(home[row[0]]), row[1]) for row in rows]
