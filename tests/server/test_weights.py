@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.models import CandidatePair, Event, Fact, Record, ReviewTask
+from server.cli import weights as console
+from server.models import CandidatePair, Event, Fact, Record, ReviewTask, User
 from server.problems import Problem
 from server.services import folding, merging, reconciliation, weights
 from server.services.identity import ROLES, Identity
@@ -182,3 +185,22 @@ def test_the_page_shows_what_would_change_and_puts_it_in_force(app: Flask, sessi
     browser.post("/setup/matching/facilities/adopt")
     session.expire_all()
     assert weights.state(session, "facilities").version == weights.state(session, "facilities").shipped
+
+
+def test_the_console_says_what_is_in_force_and_refuses_strangers_and_too_few_judgements(
+    app: Flask, session: Session, admin: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged_mission(session, admin, 30)
+    monkeypatch.setattr(console, "database", lambda: nullcontext((session, app.config["SETTINGS"])))
+    email = session.scalars(select(User.email).where(User.role == "admin")).first() or ""
+
+    shown = CliRunner().invoke(console.weights, ["show", "facilities"])
+    few = CliRunner().invoke(console.weights, ["learn", "facilities", "--as", email])
+    stranger = CliRunner().invoke(console.weights, ["back", "facilities", "--as", "nobody@example.org"])
+    unknown = CliRunner().invoke(console.weights, ["adopt", "facilities", str(uuid.uuid4()), "--as", email])
+
+    assert shown.output.splitlines() == ["facilities: facilities-2 (shipped: facilities-2)", 'judgements: 30, 15 of them "same"']
+    assert "at least 200 are needed" in few.output
+    assert "there is no account nobody@example.org" in stranger.output
+    assert "there is no such proposal" in unknown.output
+    assert {shown.exit_code, few.exit_code, stranger.exit_code, unknown.exit_code} == {0, 1}

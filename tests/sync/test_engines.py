@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from bench.linkage.countries import FIRST_HELD_OUT, make_country
+from server.cli import cli
 from sync.merge.batch import Batch, Engine, Local
 from sync.merge.clustering import cluster
-from sync.merge.engines import DuckDb, Spark, engine_named
+from sync.merge.engines import DuckDb, EngineMissing, Spark, engine_named
 from sync.merge.features import compare
 from sync.merge.fellegi_sunter import family, register, settings
 from sync.merge.link import link
-from sync.merge.matching import Model
+from sync.merge.matching import Model, load_model
 from sync.merge.neighbourhood import Pairs
 from sync.registers import load_registers
 from tests.sync.test_batch import REGISTERS, batch_of
@@ -68,6 +71,43 @@ def test_duckdb_gives_the_same_scores_and_clusters() -> None:
 def test_an_engine_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ValueError, match="local, duckdb, spark"):
         engine_named("abacus", 1)
+
+
+@pytest.mark.parametrize("engine", ["local", "duckdb"])
+def test_the_command_writes_the_same_files_with_either_engine(tmp_path: Path, engine: str) -> None:
+    rows = [
+        ("1", "CSI Gbadara", "6.4", "17.4"),
+        ("2", "Centre de santé Gbadara", "6.4001", "17.4"),
+        ("3", "CSI Koundo", "6.9", "17.9"),
+    ]
+    for table, part in (("reference", rows[:1]), ("reports", rows[1:])):
+        lines = ["record_id,name,lat,lon", *(",".join(row) for row in part)]
+        (tmp_path / f"{table}.csv").write_text("\n".join(lines), encoding="utf-8")
+
+    files = [str(tmp_path / "reference.csv"), str(tmp_path / "reports.csv")]
+    done = CliRunner().invoke(cli, ["link", *files, "-o", str(tmp_path / "m.csv"), "--engine", engine])
+
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "m.csv").read_text().split() == ["record_id,cluster_id", "1,1", "2,1", "3,3"]
+
+
+def test_an_engine_that_is_not_installed_is_told_with_the_way_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+
+    with pytest.raises(EngineMissing, match=r"pip install 'fieldpost\[spark\]'"):
+        engine_named("spark", 1)
+
+
+def test_the_weights_are_written_as_settings_that_splink_reads(tmp_path: Path) -> None:
+    from splink import DuckDBAPI, Linker
+
+    done = CliRunner().invoke(cli, ["weights", "export", "facilities", "-o", str(tmp_path / "settings.json")])
+
+    assert done.exit_code == 0, done.output
+    database = DuckDBAPI()
+    rows = database.register(pa.table({"row": [0, 1], "keys": [["a"], ["a"]]}))
+    linker = Linker(rows, str(tmp_path / "settings.json"), log_level="ERROR")
+    assert linker.misc.save_model_to_json()["linker_uid"] == load_model("facilities").version
 
 
 @pytest.mark.parametrize("name", REGISTERS)
