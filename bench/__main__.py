@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import devices, linking, reading
+from bench import devices, linking, reading, scale
 from tests.databases import PostgresServer, make_settings
 from tests.processes import RunningServer
 
@@ -52,13 +52,17 @@ def main() -> None:
     """Runs what was asked for and prints as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true", help="many more reports and records; takes long")
-    parser.add_argument("--only", choices=["devices", "reading", "linking"], help="one part only")
+    parser.add_argument("--only", choices=["devices", "reading", "linking", "scale"], help="one part only")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "devices": lambda: _rows(_devices, 20_000 if options.large else 2_000),
         "reading": lambda: _rows(reading.rows, 1_000_000 if options.large else 50_000),
         "linking": lambda: linking.rows(*((20, 100_000) if options.large else (6, 10_000)), plot=options.only == "linking"),
     }
+    # Folding a million reports takes hours: only when asked for.
+    if options.large or options.only == "scale":
+        sizes = (1_000, 10_000, 100_000) if options.large else (1_000,)
+        parts["scale"] = lambda: (row for size in sizes for row in scale.rows(size))
     for name, part in parts.items():
         if options.only in {None, name}:
             for row in part():
