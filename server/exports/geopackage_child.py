@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy
-import pyogrio.raw
+
+# Pyogrio takes these up where they are installed (with the extras of matching): 100 MB and a second for nothing here.
+sys.modules.update(dict.fromkeys(("pandas", "geopandas", "pyarrow")))  # type: ignore[arg-type]
+
+import pyogrio.raw  # noqa: E402
 
 BATCH = 5_000
 _EMPTY = {"text": "", "integer": 0, "decimal": 0.0, "date": "1970-01-01", "datetime": "1970-01-01T00:00:00.000"}
