@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from server.models import Area, Attachment, Event, Fact, Post, Record, Submission, SubmissionSummary, Unit
+from server.models import Area, Attachment, Event, Fact, Form, Post, Record, Submission, SubmissionSummary, Unit
 from server.models.columns import table_of
 
 _INSERT = insert(table_of(SubmissionSummary))
@@ -35,16 +35,19 @@ def summary_by_root(session: Session, root_fact_id: int) -> SubmissionSummary | 
 def touched_roots(session: Session, fact_ids: Collection[int]) -> set[tuple[int, str, bool, str]]:
     """The reports, as (project, form, is_draft, root instanceID), that these facts speak of."""
     key = (Submission.project_id, Submission.xml_form_id, Submission.is_draft, Submission.root_instance_id)
-    direct = select(*key).where(Submission.fact_id.in_(fact_ids), Submission.disposition == "stored")
-    files = (
-        select(*key).join(Attachment, Attachment.submission_fact_id == Submission.fact_id)
-        .where(Attachment.fact_id.in_(fact_ids), Submission.disposition == "stored")
-    )
-    events = (
-        select(*key).join(Event, Event.subject == Submission.root_instance_id)
-        .where(Event.fact_id.in_(fact_ids), Event.type.in_(EVENT_TYPES), Submission.disposition == "stored").distinct()
-    )
-    return {(row[0], row[1], row[2], row[3]) for query in (direct, files, events) for row in session.execute(query)}
+    stored = select(*key).where(Submission.disposition == "stored")
+    owners = set(session.scalars(select(Attachment.submission_fact_id).where(Attachment.fact_id.in_(fact_ids))))
+    queries = [stored.where(Submission.fact_id.in_({*fact_ids, *(owner for owner in owners if owner is not None)}))]
+    spoken_of = select(Event.subject).where(Event.fact_id.in_(fact_ids), Event.type.in_(EVENT_TYPES), Event.subject.is_not(None))
+    subjects = set(session.scalars(spoken_of))
+    if subjects:
+        # The index on roots begins with project and form: without them every report would be looked at.
+        forms = session.execute(select(Form.project_id, Form.xml_form_id)).all()
+        queries.append(stored.where(
+            Submission.project_id.in_({project for project, _form in forms}),
+            Submission.xml_form_id.in_({form for _project, form in forms}), Submission.root_instance_id.in_(subjects),
+        ))
+    return {(row[0], row[1], row[2], row[3]) for query in queries for row in session.execute(query)}
 
 
 def summaries_of_roots(session: Session, root_fact_ids: Collection[int]) -> dict[int, SubmissionSummary]:
