@@ -123,7 +123,8 @@ def tour(server: RunningServer) -> list[tuple[str, str, str]]:
     pages = [(name, "hq_officer", path) for name, path in OFFICER.items()]
     pages += [("report", "hq_officer", f"/reports/{with_photo}"), ("device", "hq_officer", f"/devices/{device}")]
     pages.append(("import", "hq_officer", f"/imports/{batch}"))
-    pages += [("people", "admin", "/people"), ("audit", "admin", "/audit"), ("weights", "admin", "/setup/matching"), ("partner", "partner", "/")]
+    pages += [("people", "admin", "/people"), ("audit", "admin", "/audit"), ("partner", "partner", "/")]
+    pages.append(("weights", "admin", "/setup/matching"))
     if copy:
         pages.append(("quarantine-copy", "hq_officer", f"/quarantine/{copy}"))
     if record is not None:
