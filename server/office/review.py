@@ -76,17 +76,38 @@ def undo() -> BaseResponse:
 
 
 def _answer(session: Session, task: ReviewTask | None, done: str = "") -> BaseResponse:
-    """The whole page, or for htmx the question alone; the address names the task so that it can be sent to a colleague."""
+    """The whole page, or for htmx the question alone; the address names the task so that it can be sent to a colleague.
+
+    Every answer holds the question after it as well, so that the page shows that one while a decision is being stored.
+    A page that already shows the right next question (`shown`, its stamp) is sent only what stands around it.
+    """
     who, fragment = identity(), request.headers.get("HX-Request") is not None
+    ready = task is not None and request.form.get("shown") == review.stamp(session, task)
     shown: dict[str, Any] = {
-        "task": task, "place": str(Place.of(task)) if task else "", "kind": _kind() or "",
-        "counts": queries.counts(session, who.scope),
-        "question": comparing.question(session, who, task, language()) if task else None, "done": done,
-        "own": review.own_decisions(session, who), "answers": review.ANSWERS.get(task.kind, ()) if task else (),
-        "rule_label": rule_label,
+        "kind": _kind() or "", "counts": queries.counts(session, who.scope), "done": done,
+        "own": review.own_decisions(session, who), "rule_label": rule_label, "next": _next(session, task),
     }
-    answer = make_response(render_template("review/question.html" if fragment else "review/queue.html", **shown))
+    if not ready:
+        shown |= _put(session, task) if task else {"task": None, "stamp": "", "place": "", "question": None}
+    page = "review/stored.html" if ready else "review/question.html" if fragment else "review/queue.html"
+    answer = make_response(render_template(page, **shown))
     if fragment:
-        where = url_for("review.show", task_id=task.id, kind=_kind()) if task else url_for("review.queue", kind=_kind())
-        answer.headers["HX-Push-Url"] = where
+        answer.headers["HX-Push-Url"] = _address(task) if task else url_for("review.queue", kind=_kind())
     return answer
+
+
+def _put(session: Session, task: ReviewTask) -> dict[str, Any]:
+    return {
+        "task": task, "place": str(Place.of(task)), "stamp": review.stamp(session, task), "address": _address(task),
+        "question": comparing.question(session, identity(), task, language()),
+    }  # fmt: skip
+
+
+def _next(session: Session, task: ReviewTask | None) -> dict[str, Any] | None:
+    """The question that comes after this one, if there is another."""
+    after = review.current(session, identity(), Place.of(task), _kind()) if task else None
+    return None if task is None or after is None or after.id == task.id else _put(session, after)
+
+
+def _address(task: ReviewTask) -> str:
+    return url_for("review.show", task_id=task.id, kind=_kind())

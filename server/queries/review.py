@@ -75,6 +75,17 @@ def task_asking(session: Session, scope: Scope, observation_ids: Collection[str]
     return found
 
 
+def versions(session: Session, asked: ReviewTask) -> list[tuple[str, int]]:
+    """The records of a question with their versions."""
+    rows = session.execute(
+        select(Record.id, Record.version).where(
+            Record.project_id == asked.project_id, Record.dataset == asked.dataset,
+            Record.id.in_([one for one in (asked.a_record, asked.b_record) if one is not None]),
+        ).order_by(Record.id)
+    )
+    return [(record, version) for record, version in rows]
+
+
 def counts(session: Session, scope: Scope, project_id: int = 1) -> dict[str, int]:
     """How many tasks are open, by kind."""
     statement = _visible(select(ReviewTask.kind, func.count()), scope, project_id).group_by(ReviewTask.kind)

@@ -75,6 +75,12 @@ def task(session: Session, identity: Identity, task_id: str) -> ReviewTask:
     return found
 
 
+def stamp(session: Session, asked: ReviewTask) -> str:
+    """What a question looks like now: it changes when the question or one of its records does."""
+    versions = queries.versions(session, asked)
+    return " ".join([asked.id, *(f"{record}@{version}" for record, version in versions)])
+
+
 def answer(session: Session, identity: Identity, task_id: str, said: str, note: str = "") -> Fact:
     """Stores the officer's answer, folds it and commits. Raises not_found, or unexpected_value for an answer that
     this kind of question does not take."""

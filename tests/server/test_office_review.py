@@ -6,10 +6,12 @@ import re
 import statistics
 import time
 import uuid
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from server.models import Event
@@ -35,7 +37,11 @@ def judgements(picture: Picture) -> list[Event]:
 
 
 def more_pairs(picture: Picture, count: int) -> None:
-    for number in range(count):
+    more_pairs_from(picture, 0, count)
+
+
+def more_pairs_from(picture: Picture, start: int, count: int) -> None:
+    for number in range(start, start + count):
         lat, lon = 6.2 + number * 0.02, 17.1
         for side, name in enumerate(("Centre de Santé de", "CS")):
             entity_id = str(uuid.UUID(int=100 + 2 * number + side, version=4))
@@ -213,6 +219,77 @@ def test_a_decision_with_the_next_question_costs_less_than_150_ms_of_work(office
 
     # The processor's time and not the clock's, so that other programs of the machine do not count.
     assert statistics.median(costs) < 150
+
+
+def statements(work: Callable[[], object]) -> int:
+    """How many SQL statements the work takes."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    return len(said)
+
+
+def test_a_decision_takes_a_bounded_number_of_statements_however_long_the_queue(
+    officer: FlaskClient, picture: Picture,
+) -> None:
+    def decide() -> int:
+        task = picture.tasks()[0]
+        data = {"answer": "different", "shown": stamps(officer.get(f"/review/{task.id}").text)[1]}
+        return statements(lambda: officer.post(f"/review/{task.id}", data=data, headers=HTMX))
+
+    more_pairs(picture, 3)
+    decide()
+    short = decide()
+    more_pairs_from(picture, 10, 8)
+    long = decide()
+
+    assert long <= short + 4
+    assert long < 110
+
+
+def stamps(page: str) -> list[str]:
+    return re.findall(r'data-stamp="([^"]+)"', page)
+
+
+def test_the_page_holds_the_question_that_comes_next(officer: FlaskClient, picture: Picture) -> None:
+    more_pairs(picture, 2)
+    first, second, _third = (task.id for task in picture.tasks())
+
+    page = officer.get("/review").text
+
+    assert [one.split()[0] for one in stamps(page)] == [first, second]
+    assert f'<template id="review-next" data-stamp="{second}' in page
+
+
+def test_a_page_that_shows_the_right_question_already_is_sent_only_the_one_after_it(
+    officer: FlaskClient, picture: Picture,
+) -> None:
+    more_pairs(picture, 2)
+    first, second, third = (task.id for task in picture.tasks())
+    shown = stamps(officer.get("/review").text)[1]
+
+    answer = officer.post(f"/review/{first}", data={"answer": "different", "shown": shown}, headers=HTMX)
+
+    assert 'id="review-question"' not in answer.text
+    assert [one.split()[0] for one in stamps(answer.text)] == [third]
+    assert answer.headers["HX-Push-Url"].startswith(f"/review/{second}")
+
+
+def test_a_page_that_shows_an_outdated_question_is_sent_the_right_one(officer: FlaskClient, picture: Picture) -> None:
+    more_pairs(picture, 2)
+    first, second, _third = (task.id for task in picture.tasks())
+
+    answer = officer.post(f"/review/{first}", data={"answer": "different", "shown": f"{second} old@1"}, headers=HTMX)
+
+    assert 'id="review-question"' in answer.text
+    assert stamps(answer.text)[0].startswith(second)
 
 
 def test_a_chain_of_same_that_breaks_a_different_is_contested_and_settled(officer: FlaskClient, picture: Picture) -> None:

@@ -1,7 +1,8 @@
 // The one script of the officers' pages: htmx, single-key decisions, and maps that load only where a page has one.
 import htmx from "htmx.org";
 import "./office.css";
-import { installKeys } from "./keys";
+import { installKeys, press } from "./keys";
+import { installReview } from "./review";
 
 declare global {
   interface Window {
@@ -47,6 +48,14 @@ async function makeKeys(): Promise<void> {
 }
 
 installKeys(document);
+installReview(
+  document,
+  (element) => {
+    htmx.process(element);
+    maps(element);
+  },
+  (key) => press(document, key),
+);
 htmx.onLoad((element) => maps(element as HTMLElement));
 function started(): void {
   maps(document);
