@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, make_response, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from server.extensions import db
 from server.gate import allow, identity
 from server.models import ReviewTask
-from server.office.layout import language
+from server.office.layout import back_to, language
 from server.office.records import rule_label
 from server.queries import review as queries
-from server.services import comparing, review
+from server.services import comparing, review, review_bulk
 from server.services.identity import Verb
 from server.services.review import Place
+from sync.merge.matching import reason
 
 blueprint = Blueprint("review", __name__)
 KINDS = ("pair", "contested", "proposal", "held")
@@ -40,6 +42,29 @@ def queue() -> BaseResponse:
     after, before = Place.parse(request.args.get("after", "")), Place.parse(request.args.get("before", ""))
     task = review.before(session, who, before, _kind()) if before else review.current(session, who, after, _kind())
     return _answer(session, task)
+
+
+@blueprint.get("/review/obvious")
+@allow(Verb.RECORD_JUDGE)
+def obvious() -> str:
+    """Pairs that hardly need a look, in groups, with what would become one."""
+    session, who = _session(), identity()
+    last = review.last_standing(session, who)
+    batch = last if last is not None and last.event.payload.get("batch") else None
+    groups = review_bulk.groups(session, who)
+    return render_template("review/obvious.html", groups=groups, language=language(), batch=batch, reason=reason)
+
+
+@blueprint.post("/review/obvious")
+@allow(Verb.RECORD_JUDGE)
+def join() -> Response:
+    """Decides all that is ticked."""
+    done = len(review_bulk.join(_session(), identity(), request.form.getlist("task")))
+    if done:
+        flash(ngettext("%(num)s pair joined.", "%(num)s pairs joined.", done), "ok")
+    else:
+        flash(_("Nothing was ticked, or it is decided already."), "warn")
+    return back_to("review.obvious")
 
 
 @blueprint.get("/review/<task_id>")

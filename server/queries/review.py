@@ -67,6 +67,18 @@ def neighbour(
     return found
 
 
+def likeliest_pairs(session: Session, scope: Scope, limit: int, project_id: int = 1) -> Sequence[ReviewTask]:
+    """The open questions about two records that are most probably one, the likeliest first."""
+    statement = _visible(select(ReviewTask), scope, project_id).where(ReviewTask.kind == "pair")
+    return session.scalars(statement.order_by(ReviewTask.score.desc(), ReviewTask.id).limit(limit)).all()
+
+
+def tasks_named(session: Session, scope: Scope, task_ids: Collection[str], project_id: int = 1) -> Sequence[ReviewTask]:
+    """Those of these questions that are still open, as far as this scope may see them."""
+    statement = _visible(select(ReviewTask), scope, project_id).where(ReviewTask.id.in_(task_ids))
+    return session.scalars(statement.order_by(ReviewTask.id)).all()
+
+
 def task_asking(session: Session, scope: Scope, observation_ids: Collection[str], project_id: int = 1) -> ReviewTask | None:
     """The open task that asks about exactly these observations (one, or a pair)."""
     asked = ReviewTask.b_observation.in_(observation_ids) if len(observation_ids) > 1 else ReviewTask.b_observation.is_(None)
@@ -128,6 +140,16 @@ def decisions_of(session: Session, actor_id: int, limit: int) -> list[tuple[Fact
         select(Fact, Event).join(Event, Event.fact_id == Fact.id)
         .where(Fact.actor_id == actor_id, Event.type.in_(("JUDGE", "CHOOSE", "PIN", "RETRACT")))
         .order_by(Fact.id.desc()).limit(limit)
+    )
+    return [(fact, event) for fact, event in rows]
+
+
+def batch_of(session: Session, actor_id: int, batch: str) -> list[tuple[Fact, Event]]:
+    """What this actor judged in one go."""
+    rows = session.execute(
+        select(Fact, Event).join(Event, Event.fact_id == Fact.id)
+        .where(Fact.actor_id == actor_id, Event.type == "JUDGE", Event.payload["batch"].as_string() == batch)
+        .order_by(Fact.id)
     )
     return [(fact, event) for fact, event in rows]
 

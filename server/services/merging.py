@@ -264,17 +264,18 @@ def _record(
 
 def judge(
     session: Session, identity: Identity, a_observation: str, b_observation: str, verdict: Verdict,
-    reason: str | None = None,
+    reason: str | None = None, batch: str | None = None,
 ) -> Fact:  # fmt: skip
     """Two observations are of the same thing, of different things, or nobody can tell ("unsure").
 
+    `batch` names what was decided in one go, and is taken back in one go.
     Raises Problem unexpected_value for another verdict or one observation named twice.
     """
     if verdict not in ("same", "different", "unsure"):
         raise Problem("unexpected_value", field="verdict", value=verdict, reason="it is one of same, different, unsure.")
     if a_observation == b_observation:
         raise Problem("unexpected_value", field="b", value=b_observation, reason="it is the same observation.")
-    payload = {"a": a_observation, "b": b_observation, "verdict": verdict}
+    payload = {"a": a_observation, "b": b_observation, "verdict": verdict, **({"batch": batch} if batch else {})}
     return _record(session, identity, "JUDGE", a_observation, reason, payload)
 
 

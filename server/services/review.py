@@ -16,7 +16,7 @@ from server.models import Event, Fact, Record, ReviewTask
 from server.problems import Problem
 from server.queries import records
 from server.queries import review as queries
-from server.services import dossiers, entries, folding, merging
+from server.services import dossiers, entries, folding, merging, review_bulk
 from server.services.dossiers import Decision
 from server.services.identity import Identity
 from sync.merge.facts import Verdict
@@ -143,11 +143,21 @@ def undo(session: Session, identity: Identity, event_uuid: str, reason: str | No
     _require_authority(session, identity, event_uuid)
     if dossiers.standing_retractions(session, [event_uuid]):
         raise Problem("state_conflict", reason="this decision is taken back already.")
-    taken = merging.retract(session, identity, event_uuid, reason)
-    folding.fold_now(session, [taken])
+    together = _decided_with(session, identity, fact, event)
+    folding.fold_now(session, [merging.retract(session, identity, one, reason) for one in together])
     session.commit()
     named = {"JUDGE": ("a", "b"), "CHOOSE": ("observation",)}.get(event.type, ())
     return queries.task_asking(session, identity.scope, [str(event.payload[key]) for key in named]) if named else None
+
+
+def _decided_with(session: Session, identity: Identity, fact: Fact, event: Event) -> list[str]:
+    """The events that go back with this one: the actor's own batch as far as it still stands, else the one alone."""
+    batch = event.payload.get("batch")
+    if not batch or fact.actor_id != identity.actor_id:
+        return [fact.uuid]
+    uuids = [one.uuid for one, _event in queries.batch_of(session, identity.actor_id, str(batch))]
+    retracted = dossiers.standing_retractions(session, uuids)
+    return [one for one in uuids if one not in retracted]
 
 
 def _may_touch(session: Session, identity: Identity, event: Event) -> bool:
@@ -157,10 +167,16 @@ def _may_touch(session: Session, identity: Identity, event: Event) -> bool:
 
 
 def own_decisions(session: Session, identity: Identity) -> list[Decision]:
-    """What this actor decided of late, newest first, with whether it still stands."""
-    made = [pair for pair in queries.decisions_of(session, identity.actor_id, 2 * OWN_DECISIONS) if pair[1].type != "RETRACT"]
+    """What this actor decided of late, newest first, with whether it still stands; a batch counts as one."""
+    made, batches = [], set()
+    for fact, event in queries.decisions_of(session, identity.actor_id, 2 * OWN_DECISIONS + review_bulk.MOST):
+        batch = event.payload.get("batch")
+        if event.type != "RETRACT" and (batch is None or batch not in batches):
+            made.append((fact, event))
+            batches.add(batch)
+    made = made[:OWN_DECISIONS]
     retracted = dossiers.standing_retractions(session, [fact.uuid for fact, _event in made])
-    return [Decision(fact, event, fact.uuid not in retracted) for fact, event in made][:OWN_DECISIONS]
+    return [Decision(fact, event, fact.uuid not in retracted) for fact, event in made]
 
 
 def last_standing(session: Session, identity: Identity) -> Decision | None:

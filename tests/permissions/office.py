@@ -140,6 +140,8 @@ ROUTES: dict[str, Who] = {
     "POST /returns/<period>/<path:xml_form_id>/<int:post_id>/waive": CELL,
     "GET /review": CELL,
     "GET /review/<task_id>": CELL,
+    "GET /review/obvious": CELL,
+    "POST /review/obvious": CELL,
     "POST /review/<task_id>": CELL,
     "POST /review/undo": CELL,
     "GET /setup": STAFF,
