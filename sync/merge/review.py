@@ -50,21 +50,37 @@ def pair_tasks(
 ) -> list[Task]:
     """One task per pair of records that some compared pair proposes, asked on the best pair.
 
-    None where an officer said "different", where he said "unsure" and nothing new has come since, or where a record is
-    deleted.
+    None where an officer said "different" or "unsure" and nothing new has come since, or where a record is deleted.
+    After "unsure" any later report is new; after "different" only a thing first reported later that certainly is like
+    one of each record, so that the neighbours' own further reports ask nothing again.
     """
     home = {entity: record for record in records for entity in record.entities}
-    closed = {pair_of(home[a].id, home[b].id) for a, b in links.cannot if a in home and b in home}
-    closed |= _parked(home, links, states)
+    apart = _apart(home, links)
+    parked = _parked(home, links, states)
     best: dict[tuple[str, str], Match] = {}
     for match in sorted(matches, key=lambda m: (-m.score, m.a, m.b)):
         a, b = home.get(match.a), home.get(match.b)
         if a is None or b is None or a.id == b.id or not match.proposed or a.deleted_at or b.deleted_at:
             continue
         pair = pair_of(a.id, b.id)
-        if pair not in closed:
+        if pair not in parked and (pair not in apart or _is_new(match, apart[pair], states)):
             best.setdefault(pair, match)
     return [_pair_task(match, home, states) for _, match in sorted(best.items())]
+
+
+def _apart(home: Mapping[str, Record], links: Links) -> dict[tuple[str, str], str]:
+    """The pairs of records that an officer called different, with the clock of the last time."""
+    found: dict[tuple[str, str], str] = {}
+    for (a, b), judgement in links.cannot.items():
+        if a in home and b in home:
+            pair = pair_of(home[a].id, home[b].id)
+            found[pair] = max(found.get(pair, ""), judgement.clock)
+    return found
+
+
+def _is_new(match: Match, decided: str, states: Mapping[str, EntityState]) -> bool:
+    """Whether a pair is evidence that nobody had when the two were called different."""
+    return match.certain and max(states[match.a].anchor.clock, states[match.b].anchor.clock) > decided
 
 
 def _parked(home: Mapping[str, Record], links: Links, states: Mapping[str, EntityState]) -> set[tuple[str, str]]:

@@ -80,6 +80,45 @@ def test_not_the_same_is_remembered(officer: FlaskClient, picture: Picture) -> N
     assert picture.record(GBADE).entity_count == 1
 
 
+NAME = "Centre de Santé de Zouba"
+LEFT, RIGHT, BETWEEN = (str(uuid.UUID(int=number, version=4)) for number in (801, 802, 803))
+
+
+def two_called_different(officer: FlaskClient, picture: Picture) -> None:
+    """Two clinics of one name 44 m apart that an officer calls different."""
+    picture.report(NAME, "6.70000 17.2 0 4", LEFT)
+    picture.report(NAME, "6.70040 17.2 0 4", RIGHT, unit="TS-BOSSANGOA")
+    asked = next(task for task in picture.tasks() if {task.a_record, task.b_record} == {LEFT, RIGHT})
+    officer.post(f"/review/{asked.id}", data={"answer": "different"}, headers=HTMX)
+
+
+def asked_about(picture: Picture, record: str) -> list[str]:
+    return [task.id for task in picture.tasks() if record in (task.a_record, task.b_record)]
+
+
+def test_further_reports_of_things_called_different_ask_nothing_again(officer: FlaskClient, picture: Picture) -> None:
+    two_called_different(officer, picture)
+
+    picture.report(NAME, "6.70020 17.2 0 4", RIGHT, unit="TS-BOSSANGOA", day="2026-11-10", update=1)
+    picture.report(NAME, "6.69995 17.2 0 4", BETWEEN, unit="TS-BOSSANGOA", day="2026-11-11")
+
+    assert asked_about(picture, LEFT) == asked_about(picture, RIGHT) == []
+
+
+def test_a_new_report_that_is_certainly_like_both_asks_again_and_an_answer_settles_it(
+    officer: FlaskClient, picture: Picture,
+) -> None:
+    two_called_different(officer, picture)
+
+    picture.report(NAME, "6.70020 17.2 0 4", BETWEEN, unit="TS-BOSSANGOA", day="2026-11-11")
+
+    (asked,) = asked_about(picture, LEFT)
+    assert asked_about(picture, RIGHT) == [asked]
+    assert picture.record(LEFT).id != picture.record(RIGHT).id
+    officer.post(f"/review/{asked}", data={"answer": "different"}, headers=HTMX)
+    assert asked_about(picture, LEFT) == []
+
+
 def test_dont_know_is_asked_again_only_with_new_evidence(officer: FlaskClient, picture: Picture) -> None:
     (task,) = picture.tasks()
     officer.post(f"/review/{task.id}", data={"answer": "unsure"}, headers=HTMX)
