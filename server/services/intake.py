@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from forms.encryption import ManifestIncomplete, is_manifest, read_manifest
-from forms.submission import ParsedSubmission, SubmissionXmlError, derived_instance_id, expected_files, parse_submission
+from forms.submission import (
+    ParsedSubmission,
+    SubmissionXmlError,
+    derived_instance_id,
+    expected_files,
+    parse_submission,
+    without_answers,
+)
 from forms.xmlsafe import XmlRefused
 from server.engines import is_full
-from server.memory import trim_after
+from server.memory import LARGE, trim_after
 from server.models import Attachment, FormVersion, Submission
 from server.problems import Problem
 from server.queries import submissions as queries
@@ -131,24 +138,27 @@ def receive(
     not_allowed (known form, sender may not fill it: nothing is stored), disk_full; with strict=True also what Central
     refuses instead of a quarantine; unexpected_value when the address names expected_form_id and the XML another form.
     """
-    receipt = _receive(session, upload, project_id, sender, strict, draft, expected_form_id)
+    receipt = _receive(session, lambda: _arrive(upload, project_id, sender, strict, draft, expected_form_id))
     trim_after(len(upload.xml))
     return receipt
 
 
-def _receive(
-    session: Session, upload: Upload, project_id: int, sender: Sender, strict: bool, draft: FormVersion | None,
-    expected_form_id: str | None,
-) -> Receipt:
+def _arrive(
+    upload: Upload, project_id: int, sender: Sender, strict: bool, draft: FormVersion | None, expected_form_id: str | None
+) -> _Arrival:
     parsed = _parse(upload.xml)
     if expected_form_id is not None and parsed.form_id != expected_form_id:
         raise Problem("unexpected_value", field="form ID", value=parsed.form_id, reason=f"the address is for {expected_form_id}.")
     _check_manifest(parsed, upload.xml)
     instance_id = parsed.instance_id or derived_instance_id(parsed.canonical_hash)
-    arrival = _Arrival(project_id, parsed, upload, sender, instance_id, strict, draft)
+    return _Arrival(project_id, parsed, upload, sender, instance_id, strict, draft)
+
+
+def _receive(session: Session, arrive: Callable[[], _Arrival]) -> Receipt:
     for attempt in range(_ATTEMPTS):
         try:
-            return _take(session, arrival)
+            # Nothing here keeps the arrival: what _take lets go of is free.
+            return _take(session, arrive())
         except IntegrityError:
             # Somebody stored the same id, the same edit or (one in a billion) the same receipt just now: look again.
             session.rollback()
@@ -198,6 +208,10 @@ def _take(session: Session, arrival: _Arrival) -> Receipt:
         return _repeat(session, arrival, verdict.same, verdict.version_id)
     if verdict.reason is not None and arrival.strict and verdict.reason in _REFUSALS:
         raise Problem(_REFUSALS[verdict.reason], version=arrival.version, expected=verdict.current)
+    if len(arrival.upload.xml) > LARGE and not arrival.upload.files:
+        # Before the commit, so that the worker does not build its tree while this one still stands.
+        arrival = replace(arrival, parsed=without_answers(arrival.parsed))
+        trim_after(len(arrival.upload.xml))
     return (_take_known(session, arrival, verdict) if known else None) or _store(session, arrival, verdict, known)
 
 
