@@ -20,6 +20,11 @@ from sync.registers import Matching, Register
 EARTH_M = 6_371_008.8
 
 
+LONGEST = 300
+"""Characters of a name, code or area that are compared; what a report says is kept whole. The longest real names known to the
+developers have 120; a hostile one of 8 MB must not be taken apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One thing as it is compared. `areas` goes from the widest to the smallest; unknown parts are None or empty."""
@@ -71,11 +76,11 @@ def phone_digits(text: str | None) -> str | None:
 
 
 def named(texts: Iterable[str], words: str) -> tuple[Name, ...]:
-    """Every distinct name that `texts` hold, in their order."""
+    """Every distinct name that `texts` hold, in their order; of each text the first LONGEST characters are compared."""
     found: dict[str, Name] = {}
     branches = bool(load_words(words).terms)
     for text in texts:
-        for variant in variants(text, branches=branches):
+        for variant in variants(text[:LONGEST], branches=branches):
             name = analyse(variant, words)
             if name.core:
                 found.setdefault(" ".join(name.tokens), name)
@@ -111,7 +116,8 @@ def face_of(entity_id: str, observations: Sequence[Observation], register: Regis
 
 
 def _latest(latest_first: Sequence[Observation], key: str | None) -> str | None:
-    return next((s.value for o in latest_first if key and (s := o.statements.get(key))), None) or None
+    said = next((s.value for o in latest_first if key and (s := o.statements.get(key))), None)
+    return said[:LONGEST] if said else None
 
 
 def _first_position(oldest_first: Sequence[Observation], matching: Matching) -> Position | None:

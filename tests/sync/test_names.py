@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sync.merge.faces import LONGEST, named
 from sync.merge.names import analyse, equal_core, fold, skeleton, sound, variants
 
 
@@ -106,3 +107,15 @@ def test_any_text_can_be_analysed(text: str) -> None:
 
     assert all(name.sounds)
     assert name == analyse(text, "facilities")
+
+
+@pytest.mark.parametrize("name", ["x" * 8_000_000, "Clinic Saint " * 600_000, "A/" * 4_000_000, "É" * 4_000_000])
+def test_a_name_of_8_mb_is_compared_by_its_beginning(name: str) -> None:
+    assert named([name], "facilities") == named([name[:LONGEST]], "facilities")
+
+
+def test_real_names_are_compared_whole() -> None:
+    name = "Centre de santé intégré communautaire Notre-Dame de la Paix du quartier Saint-Sauveur de Bouca, annexe nord"
+
+    assert len(name) < LONGEST
+    assert named([name], "facilities")[0].text == name
