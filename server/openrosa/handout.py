@@ -37,10 +37,8 @@ from server.services.route_classes import length_for
 _PATH = re.compile(r"/v1/key/([A-Za-z0-9!$]{64})/projects/([0-9]{1,9})/(?:(formList)|forms/([^/\x00]{1,255})\.xml)")
 # Whoever asks for a part, or by date, is served by the views.
 _CONDITIONS = ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
-_MOST_DOCUMENTS = 64
-_LARGEST_KEPT = 256_000
-
-
+_MOST_KEPT = 8_000_000
+_LARGEST_KEPT = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,11 @@ class Document:
     weak_etag: str
     content_type: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of both."""
+        return len(self.data) + len(self.gzipped)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -64,10 +67,11 @@ class Answer:
 
 
 class Kept:
-    """The documents that were asked for last. A key names its bytes for good, so nothing in here can be out of date."""
+    """The documents that were asked for last, 8 MB of them. A key names its bytes for good, so none can be out of date."""
 
     def __init__(self) -> None:
         self._documents: OrderedDict[Any, Document] = OrderedDict()
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, key: Any, make: Callable[[], Document | None]) -> Document | None:
@@ -78,11 +82,12 @@ class Kept:
                 self._documents.move_to_end(key)
                 return found
         made = make()
-        if made is not None and len(made.data) <= _LARGEST_KEPT:
+        if made is not None and made.size <= _LARGEST_KEPT:
             with self._lock:
+                self._bytes += made.size - (self._documents[key].size if key in self._documents else 0)
                 self._documents[key] = made
-                while len(self._documents) > _MOST_DOCUMENTS:
-                    self._documents.popitem(last=False)
+                while self._bytes > _MOST_KEPT:
+                    self._bytes -= self._documents.popitem(last=False)[1].size
         return made
 
 
@@ -107,6 +112,8 @@ class HandOut:
             # Once in a few minutes a device goes the long way, where it is noted that it called.
             if listed is None or listed.last_seen_at is None or now() - listed.last_seen_at >= EVERY:
                 return None
+            if form_id is not None and _holds(environ, listed.forms[0].md5):
+                return self._unchanged(environ, listed, f'"{listed.forms[0].md5}"')
             document = self._list(environ, token, project_id, listed) if form_id is None else self._form(listed.forms[0])
         except SQLAlchemyError:
             return None  # the view meets the same fault and says so in the words of its catalogue
@@ -134,21 +141,30 @@ class HandOut:
         return self._kept.get((form.version_id, form.md5), make)
 
     def _delivered(self, environ: dict[str, Any], who: Listed, document: Document) -> Answer:
-        length = length_for(self._settings, who.route_class, who.post_route_class, environ.get("REMOTE_ADDR"))
-        headers = [
-            ("X-OpenRosa-Version", "1.0"), ("X-OpenRosa-Accept-Content-Length", str(length)),
-            ("Cache-Control", "private, no-cache"), ("Accept-Ranges", "bytes"), ("Vary", "Accept-Encoding"),
-        ]
-        held = environ.get("HTTP_IF_NONE_MATCH")
-        if held and parse_etags(held).contains_weak(document.etag.removeprefix("W/").strip('"')):
-            return Answer("304 NOT MODIFIED", [*headers, ("ETag", document.etag)], b"")
+        if _holds(environ, document.etag.removeprefix("W/").strip('"')):
+            return self._unchanged(environ, who, document.etag)
         language = self._language(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        headers += [("Content-Type", document.content_type), ("Content-Language", language)]
+        headers = [*self._headers(environ, who), ("Content-Type", document.content_type), ("Content-Language", language)]
         body, etag = document.data, document.etag
         if _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
             body, etag = document.gzipped, document.weak_etag
             headers.append(("Content-Encoding", "gzip"))
         return Answer("200 OK", [*headers, ("ETag", etag), ("Content-Length", str(len(body)))], body)
+
+    def _unchanged(self, environ: dict[str, Any], who: Listed, etag: str) -> Answer:
+        return Answer("304 NOT MODIFIED", [*self._headers(environ, who), ("ETag", etag)], b"")
+
+    def _headers(self, environ: dict[str, Any], who: Listed) -> list[tuple[str, str]]:
+        length = length_for(self._settings, who.route_class, who.post_route_class, environ.get("REMOTE_ADDR"))
+        return [
+            ("X-OpenRosa-Version", "1.0"), ("X-OpenRosa-Accept-Content-Length", str(length)),
+            ("Cache-Control", "private, no-cache"), ("Accept-Ranges", "bytes"), ("Vary", "Accept-Encoding"),
+        ]  # fmt: skip
+
+
+def _holds(environ: dict[str, Any], etag: str) -> bool:
+    held = environ.get("HTTP_IF_NONE_MATCH")
+    return bool(held) and parse_etags(held).contains_weak(etag)
 
 
 def _plain(environ: dict[str, Any]) -> re.Match[str] | None:

@@ -198,6 +198,7 @@ def _check_workbook(path: Path) -> None:
                 if part.filename.endswith((".xml", ".rels")) and _declares_type(book, part):
                     raise unreadable("the workbook holds XML with a document type")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        # zipfile raises NotImplementedError for a compression it does not know and RuntimeError for a password.
         raise unreadable("the file is no XLSX workbook") from error
 
 

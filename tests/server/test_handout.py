@@ -17,6 +17,7 @@ from server import create_app
 from server.extensions import db
 from server.models import Actor, AppUser, Form, Post, Project
 from server.openrosa import express
+from server.openrosa.handout import Document, Kept
 from server.services.journal import now
 from tests.cast import Cast, make_cast
 from tests.devices import HEADERS, add_form
@@ -32,7 +33,6 @@ class Doors:
         self.server, self.cast = server, cast
         self.with_it, self.without = create_app(server.settings), create_app(server.settings)
         express.install(self.with_it)
-        self.statements: list[str] = []
 
     def both(self, path: str, headers: dict[str, str] | None = None) -> tuple[TestResponse, TestResponse]:
         """The two answers to one request of the first device."""
@@ -190,3 +190,22 @@ def test_a_download_costs_one_question_to_the_database(doors: Doors) -> None:
     client.get(f"{doors.cast.key_path(0)}/forms/patrol.xml", headers=HEADERS)
 
     assert len(asked) == 1
+
+
+def test_a_form_that_the_phone_has_is_not_read_again(doors: Doors) -> None:
+    etag = doors.both("/forms/patrol.xml")[1].headers["ETag"]
+    handout = doors.with_it.wsgi_app._handout  # type: ignore[attr-defined]
+    handout._kept = Kept()
+    handout._statements.xml = None
+
+    assert doors.both("/forms/patrol.xml", {"If-None-Match": etag})[0].status_code == 304
+    assert doors.is_express("/forms/patrol.xml", {"If-None-Match": etag})
+
+
+def test_what_is_kept_stays_under_its_bound() -> None:
+    kept = Kept()
+    for number in range(20):
+        kept.get(number, lambda: Document(b"x" * 900_000, b"", "e", "w", "text/xml"))
+    kept.get("huge", lambda: Document(b"x" * 3_000_000, b"", "e", "w", "text/xml"))
+
+    assert list(kept._documents) == list(range(12, 20))
