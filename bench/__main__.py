@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import devices, linking, reading, scale
+from bench import devices, linking, reading, reviewing, scale
 from tests.databases import PostgresServer, make_settings
 from tests.processes import RunningServer
 
@@ -52,11 +52,12 @@ def main() -> None:
     """Runs what was asked for and prints as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true", help="many more reports and records; takes long")
-    parser.add_argument("--only", choices=["devices", "reading", "linking", "scale"], help="one part only")
+    parser.add_argument("--only", choices=["devices", "reading", "reviewing", "linking", "scale"], help="one part only")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "devices": lambda: _rows(_devices, 20_000 if options.large else 2_000),
         "reading": lambda: _rows(reading.rows, 1_000_000 if options.large else 50_000),
+        "reviewing": lambda: _rows(reviewing.rows, reviewing.RECORDS),
         "linking": lambda: linking.rows(*((20, 100_000) if options.large else (6, 10_000)), plot=options.only == "linking"),
     }
     # Folding a million reports takes hours: only when asked for.

@@ -42,6 +42,8 @@ def rows(countries: int, batch: int, *, plot: bool = False) -> Iterator[dict[str
         bands[name] = _bands(made, name)
         error = round(calibration_error(bands[name]), 4)
         yield {"register": name, "held_out": "unseen countries", **_mean(made, name), "calibration_error": error}
+        torn = [make_country(name, FIRST_HELD_OUT + number, holes=True) for number in range(countries)]
+        yield {"register": name, "held_out": "unseen countries, columns missing", **_mean(torn, name)}
         for family in FAMILIES if name != "organisations" else ():
             alone = [make_country(name, FIRST_HELD_OUT + number, only(family)) for number in range(countries)]
             yield {"register": name, "held_out": f"unseen countries, only {family}", **_mean(alone, name)}

@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -187,8 +188,9 @@ def rows(records: int, observations: int = 10) -> Iterator[Row]:
         yield from looked_at(settings, size)
 
 
-def looked_at(settings: Settings, size: Row) -> Iterator[Row]:
-    """CPU milliseconds of one report's arrival, and of the pages, in this process."""
+@contextmanager
+def officer_at(settings: Settings) -> Iterator[tuple[FlaskClient, Session, Identity]]:
+    """A headquarters officer who has signed in: the browser, a session of the database, the identity."""
     app = build(settings)
     with app.app_context(), Session(create_engine(settings.database_url)) as session:
         found = account_queries.user_by_email(session, EMAIL)
@@ -198,6 +200,12 @@ def looked_at(settings: Settings, size: Row) -> Iterator[Row]:
         client = app.test_client()
         client.set_cookie(authentication.SESSION_COOKIE, token)
         client.environ_base["HTTP_X_CSRF_TOKEN"] = page.csrf
+        yield client, session, authentication.user_identity(*found, how="cookie")
+
+
+def looked_at(settings: Settings, size: Row) -> Iterator[Row]:
+    """CPU milliseconds of one report's arrival, and of the pages, in this process."""
+    with officer_at(settings) as (client, session, identity):
         record = session.scalars(select(Record.id).order_by(Record.observation_count.desc())).first()
         task = session.scalars(select(ReviewTask.id).order_by(ReviewTask.worth.desc())).first()
         register = "/registers/facilities"
@@ -210,7 +218,6 @@ def looked_at(settings: Settings, size: Row) -> Iterator[Row]:
             assert client.get(address).status_code == 200, address
             yield {"what": what, **size, **_milliseconds(partial(_look, client, address), 5)}
         made, sent = Reports(), iter(range(5_000_000, 6_000_000))
-        identity = authentication.user_identity(*found, how="cookie")
         for what, operation in (("arrival of a new thing", "create"), ("arrival of an update", "update")):
             take = partial(_arrive, session, identity, made, sent, operation, size)
             yield {"what": what, **size, **_milliseconds(take, 9)}

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bench.linkage import organisations
+from bench.linkage.holes import with_holes
 from bench.linkage.noise import FAMILIES, Family, Row, tables_of
 from bench.linkage.worlds import make_world
 
@@ -24,11 +25,13 @@ class Country:
     truth: dict[str, str]
 
 
-def make_country(register: str, seed: int, leave_out: Collection[Family] = ()) -> Country:
-    """The country of a seed, without the families of sources left out (organisations have none)."""
+def make_country(register: str, seed: int, leave_out: Collection[Family] = (), *, holes: bool = False) -> Country:
+    """The country of a seed, without the families of sources left out (organisations have none); `holes`: columns are missing."""
     if register == "organisations":
-        return Country(*organisations.tables_of(seed, SIZE + 40))
-    return Country(*tables_of(make_world(seed, register, SIZE), seed, leave_out))
+        made = Country(*organisations.tables_of(seed, SIZE + 40))
+    else:
+        made = Country(*tables_of(make_world(seed, register, SIZE), seed, leave_out))
+    return Country(*with_holes(seed, made.reference, made.reports), made.truth) if holes else made
 
 
 def only(family: Family) -> tuple[Family, ...]:
