@@ -5,7 +5,7 @@ entity is decided where the chains of creates and updates are kept.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -95,6 +95,15 @@ def _children(element: etree._Element, path: tuple[str, ...]) -> list[etree._Ele
     return found
 
 
+def _named(parents: Iterable[etree._Element]) -> dict[str, list[etree._Element]]:
+    """The children of all these nodes by name, in document order."""
+    found: dict[str, list[etree._Element]] = {}
+    for parent in parents:
+        for child in parent:
+            found.setdefault(local_name(child), []).append(child)
+    return found
+
+
 def _operation(
     block: EntityBlock,
     container: etree._Element,
@@ -153,9 +162,16 @@ def _action(entity: etree._Element) -> EntityAction:
 def _values(block: EntityBlock, container: etree._Element) -> tuple[dict[str, str], dict[str, str]]:
     values: dict[str, str] = {}
     sources: dict[str, str] = {}
+    # Children by name per place, looked through once: a form saves twenty answers out of the same group.
+    named: dict[tuple[str, ...], dict[str, list[etree._Element]]] = {(): _named([container])}
     for path, name in block.save_to:
         steps = tuple(path[len(block.container) :].split("/")[1:])
-        found = _children(container, steps)
+        if not steps:
+            continue
+        for depth in range(1, len(steps)):
+            if steps[:depth] not in named:
+                named[steps[:depth]] = _named(named[steps[: depth - 1]].get(steps[depth - 1], ()))
+        found = named[steps[:-1]].get(steps[-1])
         if found:
             values[name] = str(found[0].text or "")
             sources[name] = path

@@ -98,6 +98,17 @@ def _parser(keep_blank_text: bool, deep: bool) -> etree.XMLParser:
     )
 
 
+def encoding_of(data: bytes) -> str:
+    """The encoding that these bytes of an XML document are in, by their mark or declaration; "utf-8" when nothing is said."""
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return encoding
+    if b"\0" in data[:4]:
+        return "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    declared = _DECLARATION.match(data[:500].removeprefix(codecs.BOM_UTF8))
+    return declared.group(1).decode("ascii", "replace").lower() if declared else "utf-8"
+
+
 def _as_utf8(data: bytes) -> bytes:
     """Turn UTF-16 and UTF-32 into UTF-8 and refuse odd declared encodings, which could hide a DTD from the scan."""
     for bom, encoding in _BOMS:
