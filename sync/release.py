@@ -25,6 +25,9 @@ AUDIENCES: dict[str, tuple[str, ...]] = {
 # and not the building.
 SETTLEMENT_DIGITS = 2
 POINT_DIGITS = 6
+# Rule C.9: a handful of people can be found out by who they are.
+FEW = 5
+UNDER_FEW = f"under {FEW}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,20 @@ def leaving(
         name: str(data[name]) for name, prop in allowed.items()
         if data.get(name) not in (None, "") and name not in hidden and prop.type not in {"geopoint", "geotrace"}
     }
+    few = {name for name in kept if allowed[name].counts_people and _few(kept[name])}
+    kept |= dict.fromkeys(few, UNDER_FEW)
     # Without the right to the position there is none, whatever the precision would allow.
     lat, lon = blur(*place, precision) if placed else (None, None)
-    may_name = register.label_property in allowed and precision != "area"
+    # The label of such a record may hold the number.
+    may_name = register.label_property in allowed and precision != "area" and not few
     return Leaving(label if may_name else substitute, kept, lat, lon, precision if lat is not None else "area")
+
+
+def _few(text: str) -> bool:
+    try:
+        return 0 < float(text) < FEW
+    except ValueError:
+        return False
 
 
 def second_person(sensitivity: str | None, un_classes: Collection[str | None]) -> tuple[str, ...]:

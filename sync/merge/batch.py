@@ -18,7 +18,7 @@ from sync.merge.faces import Face
 from sync.merge.features import compare
 from sync.merge.lists import KnownOffsets, Lists
 from sync.merge.matching import Model
-from sync.merge.neighbourhood import KEEP_FROM, Neighbourhood, Pairs, Scored, home_numbers, logit, scored
+from sync.merge.neighbourhood import FEATURES, KEEP_FROM, Neighbourhood, Pairs, Scored, home_numbers, logit, scored
 from sync.merge.numbers import Numbers, numpy
 
 # Fewer rows than this are done before a second process has begun.
@@ -68,10 +68,14 @@ class Second:
     def __init__(self, pairs: Pairs, home: Numbers, model: Model) -> None:
         self.around = Neighbourhood(pairs, home)
         self.model = model
+        wanted = FEATURES if model.second is None else model.second.features
+        # Trees may have been grown on fewer features, in another order, than are worked out today.
+        self.columns = None if wanted == FEATURES else [FEATURES.index(name) for name in wanted]
 
     def run(self, part: range) -> Numbers:
         """The scores of the pairs of a part."""
-        return self.model.among_neighbours(self.around.numbers(slice(part.start, part.stop)))
+        numbers = self.around.numbers(slice(part.start, part.stop))
+        return self.model.among_neighbours(numbers if self.columns is None else numbers[:, self.columns])
 
 
 class Engine(Protocol):

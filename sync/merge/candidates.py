@@ -14,6 +14,7 @@ from typing import Any
 from sync.merge.blocking import RESOLUTION, name_keys, own_keys
 from sync.merge.columns import Columns, ranges
 from sync.merge.faces import Face
+from sync.merge.names import classes as classes_of
 from sync.merge.numbers import Numbers, numpy
 
 # A key that more rows share than this finds nothing that another key would not, and costs its square.
@@ -40,10 +41,15 @@ def batch_keys(face: Face) -> set[str]:
         if len(bones) >= 3:
             # Two names that differ by one consonant, or by two that changed places, meet in one of these.
             keys |= {"d:" + bones[:at] + bones[at + 1 :] for at in range(len(bones))} | {"d:" + bones}
+        classes = name.classes[:12]
+        if len(classes) >= 3:
+            keys.add("k:" + classes)
+        if len(name.sounds) > 1:
+            keys |= {"k:" + word for word in map(classes_of, name.sounds) if len(word) >= 3}
         for area in face.areas:
-            if area and len(bones) >= 2:
-                keys.add(f"b:{area}:{bones[:2]}")
-                keys.add(f"e:{area}:{bones[0]}{bones[-1]}")
+            if area and len(classes) >= 2:
+                keys.add(f"b:{area}:{classes[:2]}")
+                keys.add(f"e:{area}:{classes[0]}{classes[-1]}")
     return keys
 
 

@@ -99,6 +99,8 @@ class _Builder:
             self.problems[operation.id] = "superseded"
         elif operation.problem:
             self.problems[operation.id] = operation.problem
+        elif operation.action == "row" and self.versions:
+            self._append(operation, self.versions[-1], now)
         elif operation.action == "update":
             self._update(operation, now)
         elif operation.action == "both" and self.versions:

@@ -163,7 +163,9 @@ class Ceiling:
             max(0.0, most(f"area{number}_{how}" for how in ("same", "alike", "differs"))) for number in (1, 2, 3)
         )
         others = ("inside", "area_name"), tuple(level for level in weights if level.startswith(("acronym", "number_clash*")))
-        self._rest = model.bias + self._areas + sum(max(0.0, weight(level)) for level in others[0]) + max(0.0, most(others[1]))
+        classes = tuple(level for level in weights if level.startswith("classes"))
+        self._rest = model.bias + self._areas + sum(max(0.0, weight(level)) for level in others[0])
+        self._rest += max(0.0, most(others[1])) + max(0.0, most(classes))
 
     def at_most(self, a: Numbers, b: Numbers) -> Numbers:
         """For each pair of rows the most that its log odds can be; -inf for what is excluded, inf for what nobody can bound."""

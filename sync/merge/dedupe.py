@@ -17,7 +17,7 @@ from importlib import resources
 from itertools import combinations
 from typing import Literal
 
-from sync.merge.faces import distance_m
+from sync.merge.faces import LONGEST, distance_m
 from sync.merge.facts import Position
 from sync.merge.names import fold
 
@@ -130,7 +130,12 @@ def likeness(a: Mapping[str, str], b: Mapping[str, str]) -> float:
     asked = sorted({name for name in (*a, *b) if name not in UNCOUNTED and (a.get(name) or b.get(name))})
     if not asked:
         return 0.0
-    return round(sum(fold(a.get(name, "")) == fold(b.get(name, "")) for name in asked) / len(asked), 4)
+    return round(sum(_beginning(a, name) == _beginning(b, name) for name in asked) / len(asked), 4)
+
+
+def _beginning(answers: Mapping[str, str], name: str) -> str:
+    """What is compared of an answer: of a long one the first LONGEST characters."""
+    return fold(answers.get(name, "")[:LONGEST])
 
 
 @dataclass(frozen=True, slots=True)

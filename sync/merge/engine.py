@@ -26,11 +26,12 @@ from sync.merge.facts import (
     Report,
     Resolution,
     Retraction,
+    Transition,
 )
-from sync.merge.judgements import Links, Pair, in_force, links, pair_of, standing
+from sync.merge.judgements import Links, Pair, disputes, in_force, links, pair_of, standing
 from sync.merge.matching import DIGITS, Match, match
 from sync.merge.records import EntityState, Record, make_record
-from sync.merge.review import Task, contested_tasks, held_task, pair_tasks, proposal_task
+from sync.merge.review import Task, contested_tasks, disputed_tasks, held_task, pair_tasks, proposal_task
 from sync.merge.timeline import Step, Tie, Timeline, chain_steps, judged_states
 from sync.registers import Matching, Register, plain_register
 from sync.store import EntityKey, MergeStore
@@ -52,6 +53,28 @@ class Engine:
 
         Returns every entity whose record may have changed.
         """
+        reported, touched = self._take(facts)
+        return self.refresh(touched, reported)
+
+    def take_in(self, facts: Iterable[Fact]) -> None:
+        """Keeps what facts say and leaves records as they are; `refresh` of every entity has to follow."""
+        self._take(facts)
+
+    def refresh(self, touched: Iterable[EntityKey], reported: Iterable[EntityKey]) -> set[EntityKey]:
+        """Makes the records and tasks of these entities anew, once each; only `reported` ones need to be compared.
+
+        Returns every entity whose record may have changed.
+        """
+        everything, compared = set(touched), set(reported)
+        changed: set[EntityKey] = set()
+        for name in sorted({register for register, _ in everything}):
+            dirty = {entity for register, entity in everything if register == name}
+            fresh = {entity for register, entity in compared if register == name}
+            changed |= {(name, entity) for entity in self._refresh(self.register(name), dirty, fresh)}
+        return changed
+
+    def _take(self, facts: Iterable[Fact]) -> tuple[set[EntityKey], set[EntityKey]]:
+        """Keeps what facts say. Returns the entities that reports speak of, and those and the ones that events are about."""
         reports: dict[str, Report] = {}
         events: list[EventFact] = []
         for fact in facts:
@@ -64,12 +87,7 @@ class Engine:
         touched = set(reported)
         for event in events:
             touched |= self._subjects(event)
-        changed: set[EntityKey] = set()
-        for name in sorted({register for register, _ in touched}):
-            dirty = {entity for register, entity in touched if register == name}
-            fresh = {entity for register, entity in reported if register == name}
-            changed |= {(name, entity) for entity in self._refresh(self.register(name), dirty, fresh)}
-        return changed
+        return reported, touched
 
     def _take_reports(self, reports: Sequence[Report]) -> set[EntityKey]:
         new = []
@@ -220,7 +238,8 @@ class Work:
         self.retractions = store.retractions([e.id for e in events])
         standing_events = standing(self.events, self.retractions)
         self.said = [e for e in standing_events if not isinstance(e, Judgement)]
-        self.in_force = in_force((e for e in standing_events if isinstance(e, Judgement)), self.entity_of)
+        said = [e for e in standing_events if isinstance(e, Judgement)]
+        self.in_force, self.disputes = in_force(said, self.entity_of), disputes(said, self.entity_of)
 
     def parts(self) -> list[tuple[str, ...]]:
         """The connected components, with judgements of any standing as edges."""
@@ -245,6 +264,7 @@ class Work:
         states = {entity: self.states[entity] for entity in part}
         tasks = pair_tasks(records, near, found, states)
         tasks += contested_tasks(records, found.suspended, self.entity_of, self.register)
+        tasks += disputed_tasks(records, {pair: d for pair, d in self.disputes.items() if set(pair) <= set(alive)}, states)
         tasks += [proposal_task(r, p) for r in records if not r.deleted_at for p in r.proposals]
         tasks += [held_task(s) for s in states.values() if s.chain.held]
         return records, tasks
@@ -271,7 +291,8 @@ class Work:
         members = [state for e in entities if (state := self.states[e].until(observed_until)).chain.versions]
         if not members:
             return None
-        about = [e for e in self._about(set(entities)) if e.at <= observed_until or not isinstance(e, Pin | Presence)]
+        dated = (Pin, Presence, Transition)
+        about = [e for e in self._about(set(entities)) if e.at <= observed_until or not isinstance(e, dated)]
         return make_record(members, self.register, about, sum(len(state.chain.versions) for state in members))
 
     def _home(self, entity_id: str) -> tuple[tuple[str, ...], list[Match]]:
@@ -356,7 +377,7 @@ class Work:
     def _concerns(self, event: EventFact, entities: set[str]) -> bool:
         if isinstance(event, Judgement):
             return event.verdict != "unsure" and bool(set(self._ends(event) or ()) & entities)
-        return isinstance(event, Pin | Choice | Presence) and event.entity_id in entities
+        return isinstance(event, Pin | Choice | Presence | Transition) and event.entity_id in entities
 
 
 def live_score(pair: Match, threshold: float) -> float:

@@ -14,7 +14,8 @@ from typing import Literal
 
 NAMESPACE = uuid.UUID("5d0c1cf0-6a0e-5f0e-9d0b-0f1e1d905701")
 Verdict = Literal["same", "different", "unsure"]
-Action = Literal["create", "update", "both"]
+# "row": stated by the register file, not by the form; it makes its entity or adds to it, and can be in conflict with nothing.
+Action = Literal["create", "update", "both", "row"]
 
 
 def derived_id(*parts: str) -> str:
@@ -184,7 +185,22 @@ class Resolution(Event):
     entity_id: str = ""
 
 
-EventFact = Judgement | Retraction | Pin | Choice | Presence | Force | Resolution
+@dataclass(frozen=True, slots=True)
+class Transition(Event):
+    """The record that holds `entity_id` passes into another state of `property` (see sync.merge.states).
+
+    `party`: as whom it was said, as the register file names them; `answers`: what the change needed, field to text.
+    """
+
+    register: str = ""
+    entity_id: str = ""
+    property: str = ""
+    to: str = ""
+    party: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+EventFact = Judgement | Retraction | Pin | Choice | Presence | Force | Resolution | Transition
 Fact = Report | EventFact
-ABOUT_ENTITIES = (Pin, Choice, Presence, Force, Resolution)
+ABOUT_ENTITIES = (Pin, Choice, Presence, Force, Resolution, Transition)
 """The events that name one entity."""

@@ -26,6 +26,9 @@ LIKENESS_NAMES = ("n0", "n50", "n60", "n70", "n78", "n84", "n90", "n94", "sound"
 # Up to this length a name's sound is short, middling, long, very long.
 LENGTHS = (4, 6, 9)
 LENGTH_NAMES = ("length0", "length1", "length2", "length3")
+# Names of this likeness sound the same; others may still be of the same classes of consonants, from so many of them on.
+_SOUND_ALIKE = 0.965
+_CLASSES_FROM, _CLASSES_TO = 2, 5
 # A mended position (swapped, minutes typed as decimals) has to come this close, in metres, to be believed.
 MENDED_M = 3_000
 # A position whose accuracy is this or worse, in metres, names a region and not a spot.
@@ -256,6 +259,13 @@ def _inside(a: Name, b: Name) -> str | None:
     return "inside"
 
 
+def _classes(a: Name, b: Name, alike: float) -> str | None:
+    """Whether names that do not sound the same would if b and p, d and t, l and r ... were one; how long they are then."""
+    if alike >= _SOUND_ALIKE or a.classes != b.classes or len(a.classes) < _CLASSES_FROM:
+        return None
+    return f"classes{min(len(a.classes), _CLASSES_TO)}"
+
+
 def _agree(prefix: str, a: str | None, b: str | None) -> str | None:
     if a is None or b is None:
         return None
@@ -357,6 +367,7 @@ def compare(a: Face, b: Face, words: str, offsets: Offsets | None = None) -> Com
         _set_levels("qualifier", name_a.qualifiers, name_b.qualifiers), _agree("phone", a.phone, b.phone),
         _agree("code", a.code, b.code), mistake, _inside(name_a, name_b), *area_levels(a.areas, b.areas),
         "area_name" if _named_after_area(name_a, a) or _named_after_area(name_b, b) else None,
+        _classes(name_a, name_b, alike),
     ]  # fmt: skip
     found += [level for level in rarer if level]
     if name_a.shorts or name_b.shorts:

@@ -46,7 +46,7 @@ def _family_of_part(part: str) -> str:
     if part in _CLASSES:
         return _CLASSES[part]
     head = part.partition(":")[0]
-    for prefix in ("acronym", "own", "shared"):
+    for prefix in ("acronym", "classes", "own", "shared"):
         if head.startswith(prefix):
             return prefix
     if head in ("inside", "area_crossed", "area_name", "area_unknown", "only_place"):

@@ -16,7 +16,7 @@ from sync.merge.faces import distance_m
 from sync.merge.facts import Choice, Observation, Pin, Position, Statement
 from sync.merge.features import MENDED_M, mended
 from sync.merge.positions import as_geopoint, parse_position
-from sync.registers import Property, Register
+from sync.registers import CONSENT, Property, Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,16 @@ def survive(
                 unconfirmed[prop.name] = waiting
         if pin is not None:
             values[prop.name] = Surviving(pin.value, "pinned", values[prop.name].said if said else None, pin)
+    if not _agreed(register, values):
+        for name in (prop.name for prop in register.properties.values() if prop.personal):
+            values.pop(name, None)
+            unconfirmed.pop(name, None)
     return Golden(values, _aliases(observations, register, values), tuple(proposals), unconfirmed)
+
+
+def _agreed(register: Register, values: Mapping[str, Surviving]) -> bool:
+    """Whether the record may have what is personal: the register asks for no consent, or it was given and not taken back."""
+    return register.consent is None or (register.consent in values and values[register.consent].value == CONSENT)
 
 
 def _by_rule(

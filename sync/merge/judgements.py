@@ -6,10 +6,10 @@ Judgements are made on observations; here they are read as links between the ent
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync.merge.facts import EventFact, Judgement, Retraction
+from sync.merge.facts import EventFact, Judgement, Retraction, Verdict
 
 Pair = tuple[str, str]
 
@@ -23,6 +23,18 @@ class Links:
     cannot: Mapping[Pair, Judgement]
     unsure: Mapping[Pair, Judgement]
     suspended: tuple[Judgement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """As many persons called a pair the same as called it different: the latest word of each side.
+
+    Until somebody tips the balance the two stay apart, which loses nothing; whoever made neither of the two may do so,
+    and either of the two may come round.
+    """
+
+    same: Judgement
+    different: Judgement
 
 
 def pair_of(a: str, b: str) -> Pair:
@@ -50,19 +62,56 @@ def standing(events: Iterable[EventFact], retractions: Iterable[Retraction]) -> 
 
 
 def in_force(judgements: Iterable[Judgement], entity_of: Mapping[str, str]) -> dict[Pair, Judgement]:
-    """The highest standing judgement of each pair of entities, by (authority, clock, id).
+    """The judgement of each pair of entities that counts.
 
+    Each person has one voice, the latest; only voices of the highest authority that spoke count. Of "same" and
+    "different" the one with more persons stands, by its latest word; with as many on either side the pair is in dispute
+    and "different" stands until it is settled. Where nobody said either, "unsure" stands.
     `entity_of` maps observations to entities; a judgement on an observation not yet known is left out until it is.
     """
-    found: dict[Pair, Judgement] = {}
+    return {pair: _outcome(voices) for pair, voices in _voices(judgements, entity_of).items()}
+
+
+def disputes(judgements: Iterable[Judgement], entity_of: Mapping[str, str]) -> dict[Pair, Dispute]:
+    """The pairs of entities about which persons of the same authority disagree and nobody has tipped the balance."""
+    found: dict[Pair, Dispute] = {}
+    for pair, voices in _voices(judgements, entity_of).items():
+        same, different = _said(voices, "same"), _said(voices, "different")
+        if same and len(same) == len(different):
+            found[pair] = Dispute(same[-1], different[-1])
+    return found
+
+
+def _outcome(voices: Sequence[Judgement]) -> Judgement:
+    same, different = _said(voices, "same"), _said(voices, "different")
+    if same and len(same) > len(different):
+        return same[-1]
+    return different[-1] if different else max(voices, key=_rank)
+
+
+def _said(voices: Sequence[Judgement], verdict: Verdict) -> list[Judgement]:
+    return sorted((voice for voice in voices if voice.verdict == verdict), key=_rank)
+
+
+def _rank(judgement: Judgement) -> tuple[int, str, str]:
+    return judgement.rank
+
+
+def _voices(judgements: Iterable[Judgement], entity_of: Mapping[str, str]) -> dict[Pair, list[Judgement]]:
+    """For each pair of entities the latest word of every person, of the highest authority that spoke about it.
+
+    Persons are told apart by name, as other servers know no accounts of this one; words without a name are one person's.
+    """
+    found: dict[Pair, dict[str, Judgement]] = {}
     for judgement in judgements:
         a, b = entity_of.get(judgement.a), entity_of.get(judgement.b)
         if a is None or b is None or a == b:
             continue
-        pair = pair_of(a, b)
-        if pair not in found or judgement.rank > found[pair].rank:
-            found[pair] = judgement
-    return found
+        own, person = found.setdefault(pair_of(a, b), {}), judgement.actor or ""
+        if person not in own or judgement.rank > own[person].rank:
+            own[person] = judgement
+    top = {pair: max(voice.authority for voice in own.values()) for pair, own in found.items()}
+    return {pair: [voice for voice in own.values() if voice.authority == top[pair]] for pair, own in found.items()}
 
 
 class _Groups:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from itertools import combinations
 
 from sync.merge.batch import Engine, score_batch
 from sync.merge.clustering import cluster, components
-from sync.merge.faces import Face, named, phone_digits
+from sync.merge.faces import LONGEST, Face, named, phone_digits
 from sync.merge.facts import Position
 from sync.merge.features import compare
 from sync.merge.judgements import Pair, pair_of
@@ -27,8 +28,11 @@ from sync.registers import Register
 
 Row = Mapping[str, str]
 AREAS = ("adm1", "adm2", "adm3")
+_DAY_FIRST = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
 # Pairs under this make no component: they only weigh inside one.
 EDGE_FROM = 0.05
+# A pair that shares no key or is hopeless by itself counts against joining two clusters as so much of one that scored 0.
+UNSEEN = 0.25
 # Of names borne by more rows than this nobody knows which belong together.
 ONE_NAME_ROWS = 6
 # What officers can be asked to answer for 100 rows; the order is by worth, so nothing that matters more is left out.
@@ -44,34 +48,48 @@ class Linked:
 
 
 def face_of_row(row: Row, words: str) -> Face:
-    """The face of a table row; absent or unreadable columns are unknown."""
+    """The face of a table row; absent or unreadable columns are unknown. Of a long text the beginning is compared."""
+
+    def text(column: str) -> str:
+        return (row.get(column) or "").strip()[:LONGEST]
+
     return Face(
         id=row["record_id"],
         names=named([row.get("name") or ""], words) or named(["?"], words),
-        type=(row.get("type") or "").strip() or None,
+        type=text("type") or None,
         position=_position(row),
-        areas=tuple(fold(row.get(name) or "") or None for name in AREAS),
-        phone=phone_digits(row.get("phone")),
-        code=fold(row.get("code") or "").replace(" ", "") or None,
+        areas=tuple(fold(text(name)) or None for name in AREAS),
+        phone=phone_digits(text("phone")),
+        code=fold(text("code")).replace(" ", "") or None,
         observed=_date(row.get("date")),
-        unit=(row.get("team") or "").strip() or None,
+        unit=text("team") or None,
     )
 
 
 def _position(row: Row) -> Position | None:
     try:
-        lat, lon = float(row.get("lat") or ""), float(row.get("lon") or "")
-        accuracy = float(row.get("gps_acc_m") or 0) or None
+        lat, lon = _number(row.get("lat")), _number(row.get("lon"))
     except ValueError:
         return None
+    try:
+        accuracy = _number(row.get("gps_acc_m") or "0") or None
+    except ValueError:
+        accuracy = None
     if not (-90 <= lat <= 90 and -180 <= lon <= 180) or (lat == 0 and lon == 0):
         return None
-    return Position(lat, lon, accuracy)
+    return Position(lat, lon, accuracy if accuracy and accuracy > 0 else None)
+
+
+def _number(text: str | None) -> float:
+    """A number with a decimal point or, as French tables have it, a comma."""
+    return float((text or "").replace(",", "."))
 
 
 def _date(text: str | None) -> dt.date | None:
+    """A date as 2026-03-05 or, day first, 05/03/2026."""
+    found = _DAY_FIRST.match(text or "")
     try:
-        return dt.date.fromisoformat((text or "")[:10])
+        return dt.date(*(int(part) for part in found.groups()[::-1])) if found else dt.date.fromisoformat((text or "")[:10])
     except ValueError:
         return None
 
@@ -90,14 +108,14 @@ def link(reference: Iterable[Row], reports: Iterable[Row], register: Register, e
     rows = [*reference, *reports]
     repeated = [key for key, count in Counter(row["record_id"] for row in rows).items() if count > 1]
     if repeated:
-        raise ValueError(f"record_id '{repeated[0]}' is used by {len(repeated)} rows more than once")
+        raise ValueError(f"record_id '{repeated[0]}' is borne by more than one row; give every row of both tables its own")
     faces = prepared([face_of_row(row, matching.words) for row in rows])
     by_id = {face.id: face for face in faces}
     known = {row["record_id"] for row in reference}
     offsets = known_offsets(faces)
     model = load_model(matching.model)
     pairs = score_batch(faces, Lists(faces, known), matching.words, model, offsets, engine)
-    clusters = grouped(by_id, pairs, known, model.link_from)
+    clusters = grouped(by_id, pairs, known, model.link_from, model.tie_from)
     questions = worth_asking(pairs, clusters, len(rows) - len(known), known, model.review_from)
     rivals = _rivals(pairs, questions)
     shown = [
@@ -147,8 +165,11 @@ def known_offsets(faces: Iterable[Face]) -> KnownOffsets | None:
     return offsets if offsets.vectors else None
 
 
-def grouped(ids: Iterable[str], pairs: Sequence[Scored], reference: Collection[str], link_from: float) -> dict[str, str]:
-    """The cluster of each id: average linkage, and two rows of the reference only where they are surely one thing."""
+def grouped(
+    ids: Iterable[str], pairs: Sequence[Scored], reference: Collection[str], link_from: float, tie_from: float = 0.0
+) -> dict[str, str]:
+    """The cluster of each id: average linkage, to a row of the reference from `tie_from` on, and two of those only where they are
+    surely one thing."""
     scores = {(pair.a, pair.b): pair.score for pair in pairs}
     clusters: dict[str, str] = {}
     parts = components(ids, (pair for pair, score in scores.items() if score >= EDGE_FROM))
@@ -158,7 +179,8 @@ def grouped(ids: Iterable[str], pairs: Sequence[Scored], reference: Collection[s
         if home[pair[0]] == home[pair[1]]:
             within[home[pair[0]]][pair] = score
     for number, part in enumerate(parts):
-        for members in cluster(part, within.get(number, {}), link_from, sole=[i for i in part if i in reference]):
+        known = [row for row in part if row in reference]
+        for members in cluster(part, within.get(number, {}), link_from, sole=known, tie_from=tie_from, unseen=UNSEEN):
             clusters.update(dict.fromkeys(members, members[0]))
     return clusters
 

@@ -36,8 +36,8 @@ class ModelError(ValueError):
 class Model:
     """Frozen weights. A feature without a weight counts nothing.
 
-    `second` weighs a pair's neighbourhood in batches. `link_from` and `review_from` are where `fieldpost link` cuts;
-    the live server cuts where the register file says.
+    `second` weighs a pair's neighbourhood in batches. `link_from` (rows among each other), `tie_from` (rows to one of the
+    reference) and `review_from` are where `fieldpost link` cuts; the live server cuts where the register file says.
     """
 
     version: str
@@ -46,6 +46,7 @@ class Model:
     link_from: float
     review_from: float
     second: Trees | None = None
+    tie_from: float = 0.0
 
     def probability(self, comparison: Comparison) -> float:
         """The probability of one thing, 0 to 1, rounded to six digits."""
@@ -115,7 +116,7 @@ def load_model(name: str) -> Model:
         cuts = float(table["link_from"]), float(table["review_from"])
         second = table.get("second")
         trees = None if second is None else Trees.from_json(second)
-        return Model(str(table["version"]), float(table["bias"]), weights, *cuts, trees)
+        return Model(str(table["version"]), float(table["bias"]), weights, *cuts, trees, float(table.get("tie_from", 0.0)))
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weights '{name}' cannot be read: {error}") from error
 
@@ -220,6 +221,14 @@ def reason(features: Mapping[str, Any], language: str) -> str:
         unit = ("jour" if french else "day") + ("s" if days > 1 or (days == 0 and not french) else "")
         parts.append(f"{days} {unit}")
     return ", ".join(parts)
+
+
+def weights_by_part(features: Mapping[str, Any]) -> tuple[float, float, float]:
+    """What names, places and kinds (in this order) of a proposed pair weigh: above 0 for one thing, below for two."""
+    sums = [0.0, 0.0, 0.0]
+    for level, weight in features.get("weights", {}).items():
+        sums[_part_of(level)] += float(weight)
+    return round(sums[0], 2), round(sums[1], 2), round(sums[2], 2)
 
 
 def _distance_words(metres: int | None, french: bool) -> str:

@@ -88,6 +88,9 @@ _SOUNDS = (
 )  # fmt: skip
 _VOWEL = re.compile("[aeio]")
 _VOWELS = str.maketrans({"e": "i", "o": "u"})
+# Sounds that one hears for another, or writes for another from one language to the next.
+_CLASSES = str.maketrans("bfdgjcrm", "pptkssln", "aiu")
+_DOUBLE = re.compile(r"(.)\1+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Name:
 
     `kinds` is what the generic words say, one set of possible kinds per phrase; `qualifiers` are words like north or girls.
     `words` are all words as written, folded; `initials` their first letters, with and without stop words; `shorts` the words that
-    may be an acronym.
+    may be an acronym; `classes` the consonants of the sound by where they are spoken.
     """
 
     text: str
@@ -130,6 +133,7 @@ class Name:
     words: tuple[str, ...] = ()
     initials: tuple[str, ...] = ()
     shorts: tuple[str, ...] = ()
+    classes: str = ""
 
 
 @lru_cache
@@ -192,6 +196,13 @@ def sound(text: str) -> str:
     text = re.sub(r"c(?=[ei])", "s", text).replace("c", "k").replace("h", "")
     text = text.translate(_VOWELS)
     return re.sub(r"(.)\1+", r"\1", text)
+
+
+@lru_cache(maxsize=200_000)
+def classes(sounded: str) -> str:
+    """The consonants of a sounded word by where they are spoken: p and b, t and d, k and g, l and r, m and n, s and j are one."""
+    first = "a" if sounded[:1] in ("a", "i", "u") else ""
+    return first + _DOUBLE.sub(r"\1", sounded.translate(_CLASSES))
 
 
 def skeleton(sounded: str) -> str:
@@ -276,6 +287,7 @@ def analyse(text: str, words_name: str) -> Name:
     return Name(
         text=text, tokens=tuple(tokens), core=tuple(bare), kinds=kinds, qualifiers=qualifiers, numbers=numbers,
         core_text=" ".join(bare), sound=joined, skeleton=skeleton(joined), sounds=sounds, words=tuple(raw),
+        classes=classes(joined),
         initials=tuple(dict.fromkeys(("".join(t[0] for t in said), "".join(t[0] for t in raw)))),
         shorts=_shorts(raw, words),
     )  # fmt: skip

@@ -11,11 +11,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync.merge import distances
+from sync.merge import distances, habits
 from sync.merge.columns import ranges
 from sync.merge.faces import Face
 from sync.merge.features import DISTANCE_NAMES, VAGUE_NAMES, Comparison
-from sync.merge.lists import Lists
+from sync.merge.lists import REFERENCE, Lists
 from sync.merge.matching import Model
 from sync.merge.numbers import Numbers, numpy
 
@@ -28,18 +28,19 @@ _NOBODY_NEAR = 1e9
 OWN_FEATURES = (
     "logit", "likeness", "spelling", "letters", "edits", "length", "distance", "mended", "type", "kinds", "number", "qualifier",
     "area1", "area2", "areas", "phone", "code", "lists", "name_count", "rarest", "astray", "spot_count", "reference",
-    "areas_known", "name_part", "place_part", "kind_part", "vague", "sure",
+    "areas_known", "name_part", "place_part", "kind_part", "vague", "sure", "classes",
 )  # fmt: skip
 AROUND_FEATURES = (
     "best_other_low", "best_other_high", "rival_low", "rival_high", "list_rival_low", "list_rival_high", "margin", "rank_low",
     "rank_high", "vouch", "vouchers", "against", "name_margin", "near_margin", "partners_low", "partners_high",
 )  # fmt: skip
-FEATURES = (*OWN_FEATURES, *AROUND_FEATURES)
+FEATURES = (*OWN_FEATURES, *AROUND_FEATURES, *habits.FEATURES)
 # Pairs less likely than this to be one thing are forgotten at once.
 KEEP_FROM = 0.02
 MISTAKES = ("swapped", "minutes", "offset")
 _AGREEMENT = {"same": 1.0, "alike": 0.5, "one": 0.0, "near": 0.5, "unknown": 0.0, "differs": -1.0, "clash": -1.0}
 _NO_DISTANCE = -1.0
+REFERENCE_HOME = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def _own_numbers(a: Face, b: Face, score: float, comparison: Comparison, model: 
         float(lists.astray(a)) + float(lists.astray(b)), lists.spot_count(a, b),
         lists.references(a, b), float(sum(1 for p, q in zip(a.areas, b.areas, strict=False) if p and q)), *model.parts(levels),
         float(not levels.isdisjoint(VAGUE_NAMES)), float(not levels.isdisjoint(_SURE_LEVELS)),
+        distances.Levenshtein.normalized_similarity(name_a.classes, name_b.classes),
     ]  # fmt: skip
 
 
@@ -140,6 +142,19 @@ class Neighbourhood:
         self._likeness = np.concatenate([pairs.values[:, 1]] * 2)[order]
         metres = np.concatenate([pairs.values[:, 2]] * 2)[order]
         self._metres = np.where((self._likeness >= _NAMED_ALIKE) & ~np.isnan(metres), metres, _NOBODY_NEAR)
+        self._habits = self._habits_of(millionths)
+
+    def _habits_of(self, score: Numbers) -> habits.Habits:
+        """How each two lists agree; rows that stand in none are one source."""
+        values = self.pairs.values
+
+        def own(name: str) -> Numbers:
+            return values[:, 3 + OWN_FEATURES.index(name)]
+
+        columns = habits.Columns(
+            score, own("distance"), tuple(own(name) for name in ("type", "kinds", "area1", "area2")), own("letters")
+        )
+        return habits.Habits(self.pairs.a, self.pairs.b, self.home + 1, columns, self.home == REFERENCE_HOME)
 
     def numbers(self, part: slice) -> Numbers:
         """The values of `FEATURES` for each pair of a part, a row each; the order of a pair's sides does not matter."""
@@ -158,7 +173,7 @@ class Neighbourhood:
             values[:, 1] - np.maximum(x.likeness, y.likeness), near_margin,
             *_both(np.minimum(x.count, 9), np.minimum(y.count, 9), 1),
         ]  # fmt: skip
-        return np.column_stack([values[:, 3:], *around])
+        return np.column_stack([values[:, 3:], *around, *self._habits.numbers(part)])
 
 
 def _both(x: Numbers, y: Numbers, unit: int = 1_000_000) -> tuple[Numbers, Numbers]:
@@ -207,7 +222,8 @@ class _Side:
 
 
 def home_numbers(ids: Iterable[str], home: Mapping[str, str]) -> Numbers:
-    """The list of each row as a number, -1 for a row that stands in none."""
+    """The list of each row as a number, `REFERENCE_HOME` for the reference, -1 for a row that stands in none."""
     np = numpy()
-    numbers = {name: number for number, name in enumerate(sorted(set(home.values())))}
+    numbers = {REFERENCE: REFERENCE_HOME}
+    numbers |= {name: number for number, name in enumerate(sorted(set(home.values()) - {REFERENCE}), REFERENCE_HOME + 1)}
     return np.array([numbers[home[row]] if row in home else -1 for row in ids], dtype=np.int64)

@@ -17,7 +17,8 @@ from forms.values import read_datetime
 from sync.merge.faces import distance_m
 from sync.merge.facts import Action, Observation, Position, Report, Statement, derived_id
 from sync.merge.positions import parse_position
-from sync.registers import Property, Register
+from sync.merge.rows import Row
+from sync.registers import CONSENT, Property, Register
 
 CLOCK_TOLERANCE = dt.timedelta(hours=24)
 # A position this near the unit's own camp, in metres, was read in the camp.
@@ -113,17 +114,29 @@ def observations(
     answers: Answers,
     context: ReportContext,
     registers: Mapping[str, Register],
+    rows: Sequence[Row] = (),
 ) -> Report:
-    """Everything the report says of things, one observation per entity operation that asks for something.
+    """Everything the report says of things, one observation per entity operation that asks for something and per row.
 
-    Operations on lists without a register file state what they carry, as in ODK Central.
+    Operations on lists without a register file state what they carry, as in ODK Central. `rows`: what register files take
+    from the report beside its entities.
     """
     made = [
         _observation(operation, answers, context, registers.get(operation.dataset))
         for operation in operations
         if operation.action != "none"
     ]
+    made += [_row_observation(row, answers, context, registers[row.dataset]) for row in rows]
     return Report(context.key, context.version, tuple(made), context.fact_id)
+
+
+def _row_observation(row: Row, answers: Answers, context: ReportContext, register: Register) -> Observation:
+    operation = EntityOperation(
+        dataset=row.dataset, path=row.place, indices=row.indices, action="both", entity_id=row.entity_id, label=row.label,
+        values=row.values, base_version=0, trunk_version=None, branch_id=None, problem=None,
+        answered=dict.fromkeys(row.values, True), source_paths=row.questions,
+    )  # fmt: skip
+    return _observation(operation, answers, context, register, row)
 
 
 def first_word(current: Report, versions: Sequence[Report], registers: Mapping[str, Register]) -> tuple[Observation, ...]:
@@ -147,13 +160,21 @@ def first_word(current: Report, versions: Sequence[Report], registers: Mapping[s
     return tuple(kept)
 
 
-def _observation(operation: EntityOperation, answers: Answers, context: ReportContext, register: Register | None) -> Observation:
+def _observation(
+    operation: EntityOperation, answers: Answers, context: ReportContext, register: Register | None, row: Row | None = None
+) -> Observation:
     question = register.observed.get(context.form_id) if register else None
     observed_at, flagged = observed_time(answers, question, context.received_at, context.zone)
     withdrawn = context.withdrawn and register is not None
-    statements = {} if withdrawn else _statements(operation, answers, context.form_id, register)
+    statements = {}
+    if register is not None and row is not None and not withdrawn:
+        statements = {name: _row_statement(row, name, answers, context.form_id, register) for name in row.values}
+    elif not withdrawn:
+        statements = _statements(operation, answers, context.form_id, register)
+    if register is not None and _refused(statements, register):
+        statements = {name: each for name, each in statements.items() if not register.properties[name].personal}
     place = "/".join((operation.path, *map(str, operation.indices)))
-    action: Action = "create" if operation.action == "none" else operation.action
+    action: Action = "row" if row is not None else "create" if operation.action == "none" else operation.action
     observation_id = derived_id(context.key, place, operation.dataset, operation.entity_id)
     unit = answers.text(UNIT_QUESTION) or context.unit
     position, camp = _position(statements, register), context.camps.get(unit or "")
@@ -188,6 +209,17 @@ def _observation(operation: EntityOperation, answers: Answers, context: ReportCo
         withdrawn=withdrawn,
         at_camp=position is not None and camp is not None and distance_m(position, camp) <= CAMP_M,
     )
+
+
+def _refused(statements: Mapping[str, Statement], register: Register) -> bool:
+    """Whether this very report says that the person did not agree: then its names and numbers are nobody's, ever."""
+    said = statements.get(register.consent or "")
+    return said is not None and said.value != CONSENT
+
+
+def _row_statement(row: Row, name: str, answers: Answers, form_id: str, register: Register) -> Statement:
+    source = register.properties[name].source_questions.get(form_id) or register.source.get(form_id)
+    return Statement(row.values[name], _seen(answers, source, row.indices, register), row.questions[name])
 
 
 def _statements(operation: EntityOperation, answers: Answers, form_id: str, register: Register | None) -> dict[str, Statement]:

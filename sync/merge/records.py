@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sync.merge import states
 from sync.merge.chains import Chain, Conflict
-from sync.merge.facts import Choice, EventFact, Observation, Pin, Position, Presence, Statement
+from sync.merge.facts import Choice, EventFact, Observation, Pin, Position, Presence, Statement, Transition
 from sync.merge.golden import Golden, Proposal, Said, Surviving, survive
 from sync.merge.positions import parse_position
 from sync.registers import Register
@@ -150,6 +151,11 @@ def make_record(
     golden = _central(entities) if register.plain else survive(observations, register, pins, choices)
     data = {name: survivor.value for name, survivor in golden.values.items()}
     provenance = {name: _provenance(golden, name) for name in golden.values}
+    if register.states is not None:
+        kept = register.states.property
+        found = states.standing(states.steps(register.states, observations, [e for e in events if isinstance(e, Transition)]))
+        if found is not None:
+            data[kept], provenance[kept] = found.to, _of_state(found)
     created = min(o.received_at for o in (entity.anchor for entity in entities))
     changed = [o.received_at for o in observations if o.id != _first(entities).id] + [e.at for e in events]
     return Record(
@@ -174,6 +180,14 @@ def make_record(
         proposals=golden.proposals,
         current=_current(last),
     )
+
+
+def _of_state(step: states.Step) -> dict[str, Any]:
+    """Where a state comes from: the report that began or changed it, or the officer who did."""
+    if step.observation is not None:
+        said = Said(step.observation, Statement(step.to, step.observation.seen))
+        return origin(Surviving(step.to, "state", said))
+    return {"rule": "state", "actor": step.actor, "pinned_at": iso(step.at), "event": step.id}
 
 
 def _current(last: LastStep | None) -> dict[str, Any]:
@@ -225,13 +239,20 @@ def _said(observation: Observation, text: str, stated: bool) -> Said:
 
 
 def _label(entities: Sequence[EntityState], register: Register, golden: Golden) -> str:
-    """The value of the label property: as the report labelled it, or the officer's own words when pinned."""
+    """The value of the label property: as the report labelled it, or the officer's own words when pinned.
+
+    In a register of persons it is the value alone: what a phone labels may hold the name, and labels go to every device.
+    """
     survivor = golden.values.get(register.label_property or "")
+    if survivor is not None and register.consent is not None:
+        return survivor.value
     if survivor is not None and survivor.pin is not None:
         return survivor.value
     if survivor is not None and survivor.said is not None and survivor.said.observation.label:
         return survivor.said.observation.label
     first = next(entity for entity in entities if entity.id == survivor_id(entities))
+    if register.consent is not None:
+        return first.id
     current = first.chain.current
     return (current.label if current else None) or first.id
 

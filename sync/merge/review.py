@@ -1,4 +1,4 @@
-"""The open questions that merging leaves to officers: pairs, contested judgements, proposals, held offline chains.
+"""The open questions that merging leaves to officers: pairs, disputed and contested judgements, proposals, held offline chains.
 
 A task's id depends only on what it asks, so every server derives the same one; a decision is one more fact, and the task
 is simply not derived again. Must not decide anything.
@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from sync.merge.facts import Judgement, derived_id
 from sync.merge.golden import Proposal
-from sync.merge.judgements import Links, pair_of
+from sync.merge.judgements import Dispute, Links, pair_of
 from sync.merge.matching import Match
 from sync.merge.records import EntityState, Record
 from sync.registers import Register
 
-TaskKind = Literal["pair", "contested", "proposal", "held"]
+TaskKind = Literal["pair", "disputed", "contested", "proposal", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,32 @@ def contested_tasks(
             )
         )
     return tasks
+
+
+def disputed_tasks(
+    records: Sequence[Record], disputes: Mapping[tuple[str, str], Dispute], states: Mapping[str, EntityState]
+) -> list[Task]:
+    """One task per pair of records about which two persons disagree: a second person decides, before anything else."""
+    home = {entity: record for record in records for entity in record.entities}
+    found: dict[tuple[str, str], Task] = {}
+    for (first, second), dispute in sorted(disputes.items(), key=lambda item: (item[1].different.rank, item[0])):
+        a, b = home[first], home[second]
+        if a.id == b.id or a.deleted_at or b.deleted_at:
+            continue
+        found[pair_of(a.id, b.id)] = Task(
+            id=derived_id("disputed", a.register, states[first].anchor.id, states[second].anchor.id),
+            register=a.register,
+            kind="disputed",
+            a_record=a.id,
+            b_record=b.id,
+            a_observation=states[first].anchor.id,
+            b_observation=states[second].anchor.id,
+            score=1.0,
+            worth=3.0,
+            features={"same": dispute.same.id, "different": dispute.different.id},
+            since=max(dispute.same.at, dispute.different.at),
+        )
+    return [task for _, task in sorted(found.items())]
 
 
 def proposal_task(record: Record, proposal: Proposal) -> Task:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import gc
+import io
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync.merge.batch import Engine, Local
+from sync.merge.headings import columns_of
 from sync.merge.link import Row, link
 from sync.merge.matching import reason
 from sync.registers import load_registers
 
 csv.field_size_limit(min(sys.maxsize, 10_000_000))
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# The first line of a table begins with letters and holds no control characters but tabs.
+_HEADING = re.compile(r"\W*[A-Za-z][^\x00-\x08\x0e-\x1f]*$")
 
 
 class TableRefused(Exception):
@@ -33,32 +39,51 @@ class Outcome:
 
 
 def read_table(path: Path) -> list[Row]:
-    """The rows of a CSV table (UTF-8, with or without a byte order mark; comma, semicolon or tab).
+    """The rows of a CSV table: UTF-8, UTF-16 with a byte order mark or Windows-1252; comma, semicolon, tab or bar.
 
-    Raises `TableRefused` when it is no such table or a row lacks its `record_id`.
+    Columns may bear other common names (`headings.columns_of`). Rows without any value are left out. Raises `TableRefused`
+    when it is no such table, a row lacks its `record_id`, or two rows have the same.
     """
+    text = _text(path)
+    delimiter = max(",;\t|", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows: list[Row] = []
+    lines: dict[str, int] = {}
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableRefused(f"{path} cannot be read: {error}. Save it as CSV in UTF-8.") from error
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    try:
-        rows = [_clean(row) for row in csv.DictReader(text.splitlines(), delimiter=delimiter)]
+        columns = columns_of(next(reader, []))
+        if "record_id" not in columns:
+            raise TableRefused(f"{path} has no column record_id. Add one with a different value in each row.")
+        for cells in reader:
+            row = {name: value for name, cell in zip(columns, cells, strict=False) if (value := cell.strip()) and name}
+            if not row:
+                continue
+            key = row.get("record_id")
+            if not key:
+                raise TableRefused(f"{path}, line {reader.line_num}: record_id is empty. Give every row its own.")
+            if key in lines:
+                where = f"{path}, line {reader.line_num}"
+                raise TableRefused(f"{where}: record_id '{key}' stands in line {lines[key]} already. Give every row its own.")
+            lines[key] = reader.line_num
+            rows.append(row)
     except csv.Error as error:
         raise TableRefused(f"{path} is no CSV table: {error}.") from error
-    if "record_id" not in {name.strip().lower() for name in head.strip().strip('"').split(delimiter)} and not (
-        rows and "record_id" in rows[0]
-    ):
-        raise TableRefused(f"{path} has no column record_id. Add one with a different value in each row.")
-    for number, row in enumerate(rows, 2):
-        if not row.get("record_id"):
-            raise TableRefused(f"{path}, line {number}: record_id is empty. Give every row its own.")
     return rows
 
 
-def _clean(row: dict[str | None, str | list[str] | None]) -> Row:
-    return {name.strip().lower(): value.strip() for name, value in row.items() if name is not None and isinstance(value, str)}
+def _text(path: Path) -> str:
+    """What a file says, in the first encoding in which it can be a table."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TableRefused(f"{path} cannot be read: {error}. Save it as CSV in UTF-8.") from error
+    for encoding in ("utf-8-sig", "utf-16" if content[:2] in _UTF_16 else "cp1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding == "utf-8-sig" or _HEADING.match(text.partition("\n")[0]):
+            return text
+    raise TableRefused(f"{path} cannot be read: it is no text. Save it as CSV in UTF-8.")
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

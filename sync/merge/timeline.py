@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sync.merge.chains import Conflict, Version
 from sync.merge.faces import distance_m
-from sync.merge.facts import EventFact, Observation, Pin
+from sync.merge.facts import EventFact, Observation, Pin, Transition
 from sync.merge.positions import parse_position
 from sync.merge.records import EntityState
 from sync.registers import Register
@@ -132,7 +132,7 @@ class Timeline:
         places = self._places()
         for place, item in enumerate(self.items):
             version = item.version
-            if version is None or (version.number == 1 and not version.late) or version.observation.action == "create":
+            if version is None or (version.number == 1 and not version.late) or version.observation.action in ("create", "row"):
                 continue
             found[item.id] = self._judge(place, item, version, places)
         return found
@@ -243,6 +243,8 @@ def _said(item: Item) -> dict[str, str]:
     """What a fact says: the answered properties and the label of an operation, or an officer's pinned value."""
     if isinstance(item.event, Pin):
         return {item.event.property: item.event.value}
+    if isinstance(item.event, Transition):
+        return {item.event.property: item.event.to}
     if item.version is None:
         return {}
     operation = item.version.observation

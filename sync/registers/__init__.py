@@ -6,6 +6,7 @@ It must not know the database or the web.
 
 from sync.registers.loader import BUILTIN_DIR, load_registers, parse_register
 from sync.registers.schema import (
+    CONSENT,
     CertainRule,
     Learnt,
     Matching,
@@ -13,18 +14,27 @@ from sync.registers.schema import (
     Property,
     Register,
     RegisterError,
+    RowRule,
+    Section,
     plain_register,
 )
+from sync.registers.states import Move, StateField, States
 
 __all__ = [
     "BUILTIN_DIR",
+    "CONSENT",
     "CertainRule",
     "Learnt",
     "Matching",
+    "Move",
     "NearRule",
     "Property",
     "Register",
     "RegisterError",
+    "RowRule",
+    "Section",
+    "StateField",
+    "States",
     "load_registers",
     "parse_register",
     "plain_register",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -16,9 +17,12 @@ from sync.registers.schema import (
     PropertyType,
     Register,
     RegisterError,
+    RowRule,
     Rule,
+    Section,
     Sensitivity,
 )
+from sync.registers.states import parse_states
 
 BUILTIN_DIR = Path(__file__).parent
 AUDIENCES = frozenset({"internal", "force", "mission", "unct", "ngo", "authority", "public"})
@@ -26,12 +30,13 @@ AUDIENCES = frozenset({"internal", "force", "mission", "unct", "ngo", "authority
 _NAME = re.compile(r"^(?!__)[A-Za-z_][\w-]*$")
 _REGISTER_KEYS = {
     "name", "labels", "label_property", "sensitivity", "told_days", "trust", "seen_codes", "observed", "source",
-    "property", "matching",
+    "property", "matching", "rows", "title", "columns", "section", "consent", "states", "cell_only",
 }  # fmt: skip
 _PROPERTY_KEYS = {
     "name", "type", "list", "labels", "from", "source", "rule", "order", "no_statement", "moved_m", "export",
-    "sensitivity", "audiences",
+    "sensitivity", "audiences", "register", "on_devices", "personal", "counts_people",
 }  # fmt: skip
+_ROW_KEYS = {"form", "repeat", "each", "split", "nothing", "when", "id", "key", "label", "needs"}
 _MATCHING_KEYS = {
     "names", "aliases", "type", "group", "position", "area", "phone", "code", "words", "model", "review_from",
     "link_from", "certain", "near", "review_within_m",
@@ -85,6 +90,10 @@ def _plain(kind: type) -> str:
     return {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "a table"}[kind]
 
 
+def _optional(faults: _Faults, where: str, table: Mapping[str, Any], key: str) -> str | None:
+    return str(faults.get(where, table, key, str)) if key in table else None
+
+
 def _labels(faults: _Faults, where: str, table: Mapping[str, Any]) -> dict[str, str]:
     labels = faults.mapping(where, table, "labels")
     for language in ("en", "fr"):
@@ -113,6 +122,7 @@ def _property(faults: _Faults, table: Mapping[str, Any], sensitivity: Sensitivit
     faults.choice(where, rule, get_args(Rule))
     own = faults.get(where, table, "sensitivity", str, sensitivity)
     faults.choice(where, own, get_args(Sensitivity))
+    personal = faults.get(where, table, "personal", bool, False)
     order = faults.texts(where, table, "order")
     if rule == "service" and not order:
         faults.add(f"{where}: rule 'service' needs 'order', best first")
@@ -120,6 +130,8 @@ def _property(faults: _Faults, table: Mapping[str, Any], sensitivity: Sensitivit
         faults.add(f"{where}: rule 'place' is for geopoints")
     if kind in ("select_one", "select_multiple") and not table.get("list"):
         faults.add(f"{where}: a select needs 'list'")
+    if (kind in ("entity", "entities")) != ("register" in table):
+        faults.add(f"{where}: 'register' names the list of an entity, and an entity needs it")
     audiences = faults.texts(where, table, "audiences")
     for audience in audiences:
         faults.choice(f"{where} audiences", audience, tuple(sorted(AUDIENCES)))
@@ -130,7 +142,33 @@ def _property(faults: _Faults, table: Mapping[str, Any], sensitivity: Sensitivit
         no_statement=frozenset(faults.texts(where, table, "no_statement")),
         moved_m=faults.get(where, table, "moved_m", float, 200.0), export=faults.get(where, table, "export", str, name),
         sensitivity=cast(Sensitivity, own), audiences=frozenset(audiences),
+        register=_optional(faults, where, table, "register"),
+        on_devices=faults.get(where, table, "on_devices", bool, own not in ("high", "severe") and not personal),
+        personal=personal,
+        counts_people=faults.get(where, table, "counts_people", bool, False),
     )  # fmt: skip
+
+
+def _row(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str, Property]) -> RowRule:
+    form = faults.get("rows", table, "form", str)
+    where = f"rows of {form or '?'}"
+    faults.unknown(where, table, _ROW_KEYS)
+    when = faults.get(where, table, "when", dict, {})
+    row = RowRule(
+        form=form, repeat=_optional(faults, where, table, "repeat"), each=faults.mapping(where, table, "each"),
+        split=_optional(faults, where, table, "split"), nothing=frozenset(faults.texts(where, table, "nothing")),
+        when={str(question): faults.texts(f"{where} when", when, question) for question in when},
+        id=_optional(faults, where, table, "id"), key=faults.texts(where, table, "key"),
+        label=faults.texts(where, table, "label"), needs=faults.texts(where, table, "needs"),
+    )  # fmt: skip
+    for used in (*row.label, *row.needs):
+        if used not in properties:
+            faults.add(f"{where}: '{used}' is not a property of this register")
+    if row.each and row.split:
+        faults.add(f"{where}: either 'each' or 'split'")
+    if not any(form in prop.questions for prop in properties.values()):
+        faults.add(f"{where}: no property has a question of this form ('from')")
+    return row
 
 
 def _near(faults: _Faults, table: Mapping[str, Any]) -> NearRule:
@@ -205,7 +243,17 @@ def parse_register(text: str, source: str = "?") -> Register:
     label_property = faults.get("register", table, "label_property", str)
     if label_property not in properties:
         faults.add(f"register: label_property '{label_property}' is not a property")
-    matching = table.get("matching")
+    title, columns = faults.texts("register", table, "title"), faults.texts("register", table, "columns")
+    for used in (*title, *columns):
+        if used not in properties:
+            faults.add(f"register: '{used}' is not a property")
+    consent = _optional(faults, "register", table, "consent")
+    if consent is not None and (consent not in properties or properties[consent].personal):
+        faults.add(f"register: 'consent' names a property that says yes or no, which '{consent}' is not")
+    section = faults.get("register", table, "section", str, "other")
+    faults.choice("register", section, get_args(Section))
+    matching, states = table.get("matching"), table.get("states")
+    rows = tuple(_row(faults, item, properties) for item in faults.get("register", table, "rows", list, []))
     register = Register(
         name=name, labels=_labels(faults, "register", table), label_property=label_property, sensitivity=sensitivity,
         properties=properties, observed=faults.mapping("register", table, "observed"),
@@ -213,6 +261,9 @@ def parse_register(text: str, source: str = "?") -> Register:
         seen_codes=frozenset(faults.texts("register", table, "seen_codes")) or frozenset({"observed"}),
         told_days=faults.get("register", table, "told_days", float, 30.0), trust=faults.texts("register", table, "trust"),
         matching=_matching(faults, matching, properties) if isinstance(matching, dict) else None,
+        rows=rows, section=cast(Section, section), title=title, columns=columns, consent=consent,
+        states=parse_states(faults, states, properties) if isinstance(states, dict) else None,
+        cell_only=faults.get("register", table, "cell_only", bool, False),
     )  # fmt: skip
     if faults.found:
         raise RegisterError(source, faults.found)
@@ -222,8 +273,14 @@ def parse_register(text: str, source: str = "?") -> Register:
 def load_registers(directory: Path = BUILTIN_DIR) -> dict[str, Register]:
     """Every register file (`*.toml`) of `directory`, by name, in the order of their names.
 
-    Raises `RegisterError` for a faulty file and for two files that define one register.
+    Raises `RegisterError` for a faulty file and for two files that define one register. The files are read once a process:
+    what they say is frozen, and an idle server holds it once.
     """
+    return dict(_loaded(directory))
+
+
+@lru_cache(maxsize=4)
+def _loaded(directory: Path) -> Mapping[str, Register]:
     registers: dict[str, Register] = {}
     for path in sorted(directory.glob("*.toml")):
         register = parse_register(path.read_text(encoding="utf-8"), path.name)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sync.registers.states import States
+
 Rule = Literal["latest", "service", "place", "all"]
 PropertyType = Literal[
     "text",
@@ -18,8 +20,18 @@ PropertyType = Literal[
     "area",
     "geopoint",
     "geotrace",
+    "geoshape",
+    "time",
+    "entity",
+    "entities",
+    "unit",
 ]
 Sensitivity = Literal["low", "moderate", "high", "severe"]
+Section = Literal["places", "people", "community", "support", "security", "work", "other"]
+
+
+CONSENT = "yes"
+"""The answer by which a person agrees that name and number are kept (code list yn)."""
 
 
 class RegisterError(ValueError):
@@ -38,6 +50,10 @@ class Property:
     `questions` maps form id to the questions that state it, tried in order; `source_questions` overrides the register's
     question for "seen or told". `rule`: `latest`; `service` (worse at once, better only when seen); `place` (the first
     position stands until an officer moves it, `moved_m` metres open a proposal); `all` (keep every value).
+    `register`: the list that a value of type "entity" names a thing of ("entities": several, by spaces). `on_devices`:
+    whether phones get it with the list; unless the file says so, not what is personal or of high or severe sensitivity.
+    `personal`: a person's name or number; exports leave it out unless it is asked for, and the register may want consent for it.
+    `counts_people`: how many people of a group; what leaves says "under 5" instead of 1 to 4 (rule C.9).
     """
 
     name: str
@@ -53,6 +69,33 @@ class Property:
     export: str = ""
     sensitivity: Sensitivity = "moderate"
     audiences: frozenset[str] = frozenset()
+    register: str | None = None
+    on_devices: bool = True
+    personal: bool = False
+    counts_people: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """How a report of `form` fills rows of a register, beside what an `entities` sheet may write.
+
+    One row per report, per instance of `repeat`, per answered question of `each` (question to code) or per code chosen in
+    the select `split`; answers in `nothing` make none. `when` maps questions to the answers that must have been given.
+    `id` is the question that names a known row; else rows with equal `key` are one, whichever report states them; else
+    the row is the report's own. `label` and `needs` name properties: what the row is called, and of which at least one
+    must be answered for there to be a row. `a|b` takes the first question that is answered.
+    """
+
+    form: str
+    repeat: str | None = None
+    each: Mapping[str, str] = field(default_factory=dict)
+    split: str | None = None
+    nothing: frozenset[str] = frozenset()
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    id: str | None = None
+    key: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +152,13 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A register: an entity list with types, match features and merge rules. `plain` lists have none (Central's way)."""
+    """A register: an entity list with types, match features and merge rules. `plain` lists have none (Central's way).
+
+    `title`: the properties that name a record on pages, where reports fill it by rows; `columns`: what lists show beside
+    that; `section`: under which heading the register stands. All three may be left out. `consent`: the property that must
+    be "yes" for a record to have its personal ones (rule C.9). `states`: the states that its records pass through, where
+    they have any (rule C.4); `cell_only`: nobody outside the cell sees its records, only releases of them (rule C.2).
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -123,6 +172,13 @@ class Register:
     trust: tuple[str, ...] = ()
     matching: Matching | None = None
     plain: bool = False
+    rows: tuple[RowRule, ...] = ()
+    title: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    section: Section = "other"
+    consent: str | None = None
+    states: States | None = None
+    cell_only: bool = False
 
     def label(self, language: str) -> str:
         """The register's name in `language`, English when there is none."""

@@ -78,12 +78,13 @@ def clinic(
 
 
 def judge(
-    a: Observation, b: Observation, verdict: Verdict, *, hours: float, authority: int = 1, name: str = ""
-) -> Judgement:
+    a: Observation, b: Observation, verdict: Verdict, *, hours: float, authority: int = 1, name: str = "",
+    actor: str = "officer",
+) -> Judgement:  # fmt: skip
     """An officer's word on two observations."""
-    event_id = derived_id("judge", a.id, b.id, verdict, str(hours), name)
+    event_id = derived_id("judge", a.id, b.id, verdict, str(hours), name, *([actor] if actor != "officer" else []))
     at = START + dt.timedelta(hours=hours)
-    return Judgement(event_id, clock(hours), at, authority, "officer", a=a.id, b=b.id, verdict=verdict)
+    return Judgement(event_id, clock(hours), at, authority, actor, a=a.id, b=b.id, verdict=verdict)
 
 
 def retract(event_id: str, *, hours: float, authority: int = 1) -> Retraction:

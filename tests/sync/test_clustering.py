@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.merge.clustering import cluster, components
-from sync.merge.judgements import Pair, in_force, links, pair_of, standing
+from sync.merge.facts import Judgement, Verdict
+from sync.merge.judgements import Dispute, Pair, disputes, in_force, links, pair_of, standing
 from tests.sync.reports import clinic, judge, retract
 
 IDS = list("abcdefg")
@@ -76,10 +80,68 @@ def test_the_higher_authority_stands_against_a_later_word() -> None:
     assert list(in_force([low, high], ENTITY_OF).values()) == [high]
 
 
-def test_the_later_word_of_one_authority_stands() -> None:
+def test_the_later_word_of_one_person_stands() -> None:
     first, second = judge(A, B, "same", hours=1), judge(A, B, "different", hours=2)
 
     assert list(in_force([second, first], ENTITY_OF).values()) == [second]
+
+
+def said(verdict: Verdict, actor: str, hours: float, authority: int = 1) -> Judgement:
+    return judge(A, B, verdict, hours=hours, actor=actor, authority=authority)
+
+
+def test_two_persons_who_disagree_leave_the_pair_apart_and_in_dispute() -> None:
+    different, same = said("different", "Ada", 1), said("same", "Ben", 2)
+
+    assert list(in_force([same, different], ENTITY_OF).values()) == [different]
+    assert list(disputes([same, different], ENTITY_OF).values()) == [Dispute(same, different)]
+
+
+@pytest.mark.parametrize("verdict", ["same", "different"])
+def test_a_second_person_settles_a_dispute(verdict: Verdict) -> None:
+    voices = [said("different", "Ada", 1), said("same", "Ben", 2), said(verdict, "Cleo", 3)]
+
+    assert list(in_force(voices, ENTITY_OF).values()) == [voices[2]]
+    assert disputes(voices, ENTITY_OF) == {}
+
+
+def test_whoever_comes_round_ends_a_dispute() -> None:
+    voices = [said("different", "Ada", 1), said("same", "Ben", 2), said("same", "Ada", 3)]
+
+    assert list(in_force(voices, ENTITY_OF).values()) == [voices[2]]
+    assert disputes(voices, ENTITY_OF) == {}
+
+
+def test_saying_it_twice_settles_nothing() -> None:
+    voices = [said("different", "Ada", 1), said("same", "Ben", 2), said("same", "Ben", 3)]
+
+    assert len(disputes(voices, ENTITY_OF)) == 1
+
+
+def test_who_cannot_tell_neither_disputes_nor_settles() -> None:
+    same, unsure = said("same", "Ben", 1), said("unsure", "Ada", 2)
+
+    assert list(in_force([unsure, same], ENTITY_OF).values()) == [same]
+    assert len(disputes([same, unsure, said("different", "Cleo", 3)], ENTITY_OF)) == 1
+
+
+def test_a_higher_authority_settles_alone() -> None:
+    voices = [said("different", "Ada", 1), said("same", "Ben", 2), said("same", "Chief", 3, authority=2)]
+
+    assert list(in_force(voices, ENTITY_OF).values()) == [voices[2]]
+    assert disputes(voices, ENTITY_OF) == {}
+
+
+VOICES = st.tuples(st.sampled_from(["same", "different", "unsure"]), st.sampled_from("abcd"), st.integers(1, 2))
+
+
+@given(st.lists(VOICES, max_size=8), st.randoms())
+def test_who_is_heard_first_makes_no_difference(made: list[tuple[Verdict, str, int]], random: Random) -> None:
+    voices = [said(verdict, actor, hours, authority) for hours, (verdict, actor, authority) in enumerate(made)]
+    mixed = random.sample(voices, len(voices))
+
+    assert in_force(mixed, ENTITY_OF) == in_force(voices, ENTITY_OF)
+    assert disputes(mixed, ENTITY_OF) == disputes(voices, ENTITY_OF)
 
 
 def test_a_same_that_breaks_a_different_is_suspended() -> None:

@@ -11,7 +11,7 @@ from sync.merge.faces import Face, face_of, named
 from sync.merge.facts import Observation, Position
 from sync.merge.features import apart, compare
 from sync.merge.link import face_of_row
-from sync.merge.matching import match
+from sync.merge.matching import match, weights_by_part
 from sync.merge.memory import MemoryStore
 from sync.merge.positions import parse_position
 from sync.registers import load_registers
@@ -31,6 +31,13 @@ def outcome(*things: Observation) -> tuple[int, int]:
 def thing(key: str, name: str, place: str, *, hours: float, group: str, kind: str) -> Observation:
     said = {"fac_name": name, "fac_group": group, "fac_type": kind, "geometry": place}
     return observation(key, hours=hours, said=said)
+
+
+def test_weights_are_summed_for_names_places_and_kinds() -> None:
+    weights = {"equal": 0.5, "equal*d600": -0.2, "d600": 0.6, "area1_same": -0.1, "type_same": 1.0, "kind_same": 0.25}
+
+    assert weights_by_part({"weights": weights}) == (0.3, 0.5, 1.25)
+    assert weights_by_part({}) == (0.0, 0.0, 0.0)
 
 
 def test_equal_name_and_type_within_thirty_metres_is_certain() -> None:

@@ -24,6 +24,8 @@ REGISTERS = load_registers()
 NAMES = ("Centre de Santé Gbadé", "CS Gbade", "Gbadé Health Centre", "CS Boali", "Clinique Bowali")
 PLACES = ("6.4901 17.4520", "6.4902 17.4521", "6.4905 17.4527", "6.4930 17.4527", "6.4904 17.4523 0 25")
 STATES = ("full", "partial", "none")
+# Two of them may disagree; the third is the second person.
+OFFICERS = st.sampled_from(("officer", "Ada", "Ben"))
 LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -85,16 +87,18 @@ def events(draw: st.DrawFn, made: list) -> list[Fact]:  # type: ignore[type-arg]
         verdict = draw(st.sampled_from(("same", "different", "unsure")))
         if a.id == b.id:
             continue
-        judgement = judge(a, b, verdict, hours=80 + number, authority=draw(st.integers(1, 2)))
+        judgement = judge(a, b, verdict, hours=80 + number, authority=draw(st.integers(1, 2)), actor=draw(OFFICERS))
         facts.append(judgement)
         if draw(st.integers(0, 3)) == 0:
             facts.append(retract(judgement.id, hours=90 + number, authority=2))
-    after = draw(st.sampled_from(("nothing", "tied", "split", "torn"))) if len(made) > 2 else "nothing"
+    after = draw(st.sampled_from(("nothing", "tied", "split", "torn", "disputed"))) if len(made) > 2 else "nothing"
     if after != "nothing":
         a, b, c = draw(st.permutations(made))[:3]
         facts.append(judge(a, b, "same", hours=100, authority=3))
         if after == "split":
             facts.append(judge(a, b, "different", hours=101, authority=3))
+        elif after == "disputed":
+            facts.append(judge(a, b, "different", hours=101, authority=3, actor="Ada"))
         elif after == "torn":
             # Two ties and a "different" across them cannot all stand.
             facts += [judge(b, c, "same", hours=103, authority=3), judge(a, c, "different", hours=104, authority=3)]
@@ -245,7 +249,7 @@ def test_the_generated_histories_make_everything_happen_that_the_laws_speak_of()
 
     wanted = (
         "merged as certain", "merged by an officer", "split", "edited", "pinned", "older news", "conflict", "contested",
-        "deleted", "taken back", "question: pair", "question: proposal", "question: contested",
+        "deleted", "taken back", "question: pair", "question: proposal", "question: contested", "question: disputed",
     )  # fmt: skip
     assert {name: counted[name] for name in wanted if counted[name] < 3} == {}
 

@@ -73,3 +73,18 @@ def test_two_persons_decide_where_it_is_sensitive_or_classified(
     sensitivity: str | None, markings: list[str | None], reasons: tuple[str, ...]
 ) -> None:
     assert release.second_person(sensitivity, markings) == reasons
+
+
+def counted(people: str) -> release.Leaving:
+    data = {"group": "IDP", "people": people, "adm2_pcode": "CF321"}
+    return release.leaving(load_registers()["population"], data, f"Gbadé - IDP - {people}", (None, None), "ngo", "low", "People")
+
+
+@pytest.mark.parametrize("people", ["1", "4", "3.0"])
+def test_a_handful_of_people_leaves_as_under_five_and_not_in_the_label_either(people: str) -> None:
+    assert (counted(people).data["people"], counted(people).label) == ("under 5", "People")
+
+
+@pytest.mark.parametrize("people", ["0", "5", "2400", "some"])
+def test_any_other_number_of_people_leaves_as_it_is(people: str) -> None:
+    assert (counted(people).data["people"], counted(people).label) == (people, f"Gbadé - IDP - {people}")
