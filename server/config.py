@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PREFIX = "FIELDPOST_"
 EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
+# An account inside an address, with its password: never repeated in a message.
+_ACCOUNT = re.compile(r"//[^/\s]*@")
 
 
 class SettingRefused(Exception):
@@ -74,6 +78,25 @@ def _database(text: str) -> str:
     return text
 
 
+def _mail(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not parts.hostname or parts.username):
+        raise ValueError("use smtp://HOST:PORT, smtp+starttls://HOST:PORT or smtps://HOST:PORT, without an account")
+    if parts.port == 0:
+        raise ValueError("a port is a number from 1")
+    return text
+
+
+def _secret_file(text: str) -> str:
+    """The first line of a file; "" without one."""
+    if not text:
+        return ""
+    try:
+        return Path(text).read_text(encoding="utf-8").split("\n", 1)[0].strip()
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror})") from error
+
+
 def _networks(text: str) -> tuple[tuple[str, str], ...]:
     """Pairs of a network in CIDR notation and a class of link."""
     found = []
@@ -101,6 +124,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DIGEST", _flag, "true", "Whether devices may log in with e-mail and password by Digest; false: nothing is kept for it and it is not offered."),
     Setting("WEB_PROCESSES", _count, "2", "Web processes of `fieldpost serve`."),
     Setting("WEB_THREADS", _count, "16", "Threads of each web process."),
+    Setting("MAIL_URL", _mail, "", "Mail server for links to set a new password: smtp://, smtp+starttls:// or smtps:// with host and port; empty: no mail is sent."),
+    Setting("MAIL_USER", str, "", "Account on the mail server; empty: none is asked for."),
+    Setting("MAIL_PASSWORD_FILE", _secret_file, "", "File that holds the password of that account."),
+    Setting("MAIL_FROM", str, "", "Address that the mails come from; needed with MAIL_URL, as is BASE_URL."),
     Setting("LISTEN", str, "", "Set by `fieldpost serve` for its web processes: the address it listens on; with 0.0.0.0 QR codes carry the LAN address."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -127,6 +154,10 @@ class Settings:
     accept_length_lan: int = 50_000_000
     accept_length_satellite: int = 2_000_000
     networks: tuple[tuple[str, str], ...] = ()
+    mail_url: str = ""
+    mail_user: str = ""
+    mail_password: str = field(default="", repr=False)
+    mail_from: str = ""
 
 
 def _secret_key(data_dir: Path) -> str:
@@ -157,7 +188,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             values[setting.name.lower()] = setting.read(text)
         except ValueError as error:
-            raise SettingRefused(f"{PREFIX}{setting.name}={text!r} cannot be used: {error}. {setting.help}") from error
+            shown = _ACCOUNT.sub("//***@", text)
+            raise SettingRefused(f"{PREFIX}{setting.name}={shown!r} cannot be used: {error}. {setting.help}") from error
+    values["mail_password"] = values.pop("mail_password_file")
+    missing = [name for name in ("mail_from", "base_url") if not values[name]] if values["mail_url"] else []
+    if missing:
+        raise SettingRefused(f"{PREFIX}MAIL_URL needs {' and '.join(PREFIX + name.upper() for name in missing)} as well")
+    parts = urlsplit(values["mail_url"])
+    if values["mail_user"] and parts.scheme == "smtp" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise SettingRefused(f"{PREFIX}MAIL_USER would send its password in clear; use smtp+starttls:// or smtps://")
     data_dir = values["data_dir"] = values["data_dir"].resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     values["database_url"] = values["database_url"] or f"sqlite:///{data_dir / 'fieldpost.sqlite3'}"

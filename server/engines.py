@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from sqlalchemy import event
@@ -19,7 +20,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """SQLite: WAL with full fsync (an answered report survives a power cut), foreign keys on."""
+    """SQLite: WAL with full fsync (an answered report survives a power cut), foreign keys on, `plain_text` in SQL."""
     if engine.dialect.name != "sqlite" or getattr(engine, "_fieldpost_prepared", False):
         return
 
@@ -31,8 +32,16 @@ def prepare_engine(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-16000")
         cursor.close()
+        connection.create_function("plain_text", 1, plain_text, deterministic=True)
 
     engine._fieldpost_prepared = True  # type: ignore[attr-defined]
+
+
+def plain_text(text: str | None) -> str | None:
+    """`text` in small letters without accents, as people search it; None for None. In SQL: queries.plain_text."""
+    if text is None or text.isascii():
+        return text.lower() if text else text
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text.lower()) if not "\u0300" <= letter <= "\u036f")
 
 
 def is_full(error: BaseException) -> bool:

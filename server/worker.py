@@ -24,7 +24,18 @@ from server.engines import engine_options, prepare_engine
 from server.memory import give_memory_back, spare_memory
 from server.problems import Problem
 from server.queries import merge_facts as queries
-from server.services import dictionaries, export_parts, folding, heartbeat, importing, pin_expiry, purging, resumable, sealing
+from server.services import (
+    dictionaries,
+    export_parts,
+    folding,
+    heartbeat,
+    importing,
+    pin_expiry,
+    purging,
+    resumable,
+    sealing,
+    states,
+)
 from server.services.blobs import BlobStore
 from server.services.importing_work import Importer
 from server.services.journal import now
@@ -40,6 +51,8 @@ BATCHES_IN_A_ROW, STAND_BACK = 8, 0.12
 DICTIONARIES = 5.0
 # A pin ends at midnight of the mission: minutes are soon enough.
 PINS = 300.0
+# How often mails that wait are looked for, in seconds; only where a mail server is configured.
+MAILS = 5.0
 # While reports come in by the dozen, taking them in and folding them would only hinder each other: measured on two cores,
 # 750 reports/s are taken in when the worker stands aside and 240 when it does not. Whoever reads over the API does not wait
 # for the worker (services.folding.catch_up), and nobody else waits longer than this.
@@ -66,11 +79,22 @@ def duties(settings: Settings) -> list[Duty]:
         Duty(Importer(settings).work, 0.6),
         Duty(dictionaries.make_missing, DICTIONARIES),
         Duty(pin_expiry.expire, PINS),
+        Duty(states.close_due, HOUR),
+        *_mails(settings),
         Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda session: resumable.expire(session, settings), HOUR),
         Duty(lambda session: importing.discard_forgotten(session, settings), HOUR),
         Duty(lambda _session: store.sweep(), DAY, time.monotonic() + HOUR),
     ]
+
+
+def _mails(settings: Settings) -> list[Duty]:
+    """Mails are sent only where a mail server is configured; what that takes is not loaded elsewhere."""
+    if not settings.mail_url:
+        return []
+    from server.services.reset_mail import ResetMail
+
+    return [Duty(ResetMail(settings).send, MAILS)]
 
 
 def _texts(session: Session) -> None:

@@ -13,8 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from server.models import Actor, AppUser, Post, Project, Sector, Unit, User
+from server.queries import accounts
 from server.queries.mission import put_setting, server_id
 from server.services import authentication
+from server.services.identity import Identity
 from server.services.journal import now
 
 PASSWORD = "a long test password"
@@ -50,6 +52,12 @@ class Cast:
     def key_path(self, device: int = 0, project: int = 1) -> str:
         """Server URL path that a device's QR code holds."""
         return f"/v1/key/{self.device_tokens[device]}/projects/{project}"
+
+    def identity(self, role: str) -> Identity:
+        """The identity of that person, as a page's cookie gives it."""
+        found = accounts.user_by_actor(self.session, self.people[role].actor_id)
+        assert found is not None
+        return authentication.user_identity(*found, how="cookie")
 
     def page_client(self, app: Flask, role: str) -> FlaskClient:
         """A browser logged in as that role: cookie set, CSRF token in every request as header."""

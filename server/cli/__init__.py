@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "weights": "server.cli.weights:weights",
     "user": "server.cli.accounts:user",
     "form": "server.cli.forms:form",
+    "area": "server.cli.areas:area",
+    "code": "server.cli.codes:code",
     "key": "server.cli.keys:key",
     "device": "server.cli.device:device",
     "demo": "server.cli.demo:demo",

@@ -23,13 +23,15 @@ from server.services.identity import AUDIENCE_READS
 @click.option("--purpose", default="console", show_default=True, help="Written into the audit log.")
 @click.option("--bom", is_flag=True, help="CSV with a byte order mark, for Excel.")
 @click.option("--semicolon", is_flag=True, help="CSV with semicolons, for a French Excel.")
+@click.option("--personal", is_flag=True, help="With names and phone numbers of persons, which stay out otherwise.")
 def export(
-    register: str, format_: str, output: Path, released: bool, audience: str | None, purpose: str, bom: bool, semicolon: bool
+    register: str, format_: str, output: Path, released: bool, audience: str | None, purpose: str, bom: bool, semicolon: bool,
+    personal: bool,
 ) -> None:
     """Write the register REGISTER (such as facilities) to a file: CSV, GeoJSON or GeoPackage."""
     if audience and not released:
         raise click.UsageError("--audience goes with --released")
-    wish = exports.Wish(format_, purpose, bom, ";" if semicolon else ",")
+    wish = exports.Wish(format_, purpose, bom, ";" if semicolon else ",", personal)
     with database() as (session, settings):
         known = [dataset.name for dataset in queries.datasets(session, 1)]
         if register not in known:

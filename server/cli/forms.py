@@ -13,6 +13,7 @@ from forms.findings import Finding
 from server.cli.context import database
 from server.problems import Problem
 from server.queries import forms as queries
+from server.services import form_findings
 from server.services import forms as services
 from server.services.form_files import Upload
 
@@ -53,6 +54,8 @@ def publish(files: tuple[Path, ...], attachments: tuple[str, ...], project: int,
             state = "unchanged" if outcome.unchanged else "published"
             click.echo(f"{path}: {outcome.form.xml_form_id} version {outcome.version.version or '(none)'} {state}")
             _print_findings([each.as_dict() for each in outcome.findings])
+            if alone := form_findings.unread_questions(session, outcome.version):
+                click.echo(f"  no register reads: {', '.join(alone)} (the answers stay in the reports and their exports)")
             for row in queries.attachments(session, outcome.version.id):
                 if row.blob_sha256 is None and row.dataset_name is None:
                     click.echo(f"  expects {row.name}: not uploaded yet")

@@ -19,9 +19,10 @@ from server.models.dictionaries import XmlDictionary
 from server.models.duplicates import ReportFace, ReportPair
 from server.models.encryption import DecryptedFile, Decryption, EncryptionKey
 from server.models.facts import Block, Event, Fact, PendingFact, Seal
+from server.models.form_downloads import FormDownload
 from server.models.forms import Dataset, DatasetProperty, Form, FormAttachment, FormVersion, Project
 from server.models.importing import ImportBatch, ImportRow
-from server.models.mission import Area, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit
+from server.models.mission import Area, AreaVersion, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit
 from server.models.registers import (
     BlockingKey,
     CandidatePair,
@@ -41,6 +42,7 @@ __all__ = [
     "ActorValue",
     "AppUser",
     "Area",
+    "AreaVersion",
     "Assignment",
     "Attachment",
     "Audit",
@@ -63,6 +65,7 @@ __all__ = [
     "Fact",
     "Form",
     "FormAttachment",
+    "FormDownload",
     "FormDuty",
     "FormVersion",
     "ImportBatch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.base import Model
@@ -15,7 +15,8 @@ from server.models.columns import Json, UtcDateTime
 class Project(Model):
     """A project as in ODK Central. Project 1 is the mission's own and exists after `init`.
 
-    key_id: the key that forms without a key of their own are encrypted with.
+    key_id: the key that forms without a key of their own are encrypted with. clean_photos: what leaves over /v1, as files and
+    in exports, are photos without what phones write beside the pixels (position, time, maker); as stored otherwise.
     """
 
     __tablename__ = "projects"
@@ -24,6 +25,7 @@ class Project(Model):
     description: Mapped[str | None] = mapped_column(Text)
     archived: Mapped[bool] = mapped_column(Boolean, default=False)
     key_id: Mapped[int | None] = mapped_column(Integer)
+    clean_photos: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)

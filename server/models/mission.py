@@ -30,7 +30,10 @@ class Sector(Model):
 
 
 class Area(Model):
-    """An administrative area. code is the p-code, a string (leading zeros count), unique within one cod_version."""
+    """An administrative area. code is the p-code, a string (leading zeros count), unique within one cod_version.
+
+    valid_to: a newer boundary set has the code no more since that day; old records keep it, nothing new is offered it.
+    """
 
     __tablename__ = "areas"
     code: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -41,6 +44,28 @@ class Area(Model):
     cod_version: Mapped[str] = mapped_column(String(40), default="")
     lat: Mapped[float | None] = mapped_column(Float)
     lon: Mapped[float | None] = mapped_column(Float)
+    valid_to: Mapped[dt.date | None] = mapped_column(Date)
+
+
+class AreaVersion(Model):
+    """What a p-code meant in one boundary set; `areas` holds what it means now.
+
+    boundary: a GeoJSON MultiPolygon as text, WGS 84 degrees, six decimals; west to north: its box. Null where no file drew one.
+    """
+
+    __tablename__ = "area_versions"
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    cod_version: Mapped[str] = mapped_column(String(40), primary_key=True)
+    level: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String(255))
+    parent_code: Mapped[str | None] = mapped_column(String(40))
+    valid_from: Mapped[dt.date | None] = mapped_column(Date)
+    boundary: Mapped[str | None] = mapped_column(Text, deferred=True)
+    boundary_sha256: Mapped[str | None] = mapped_column(String(64))
+    west: Mapped[float | None] = mapped_column(Float)
+    south: Mapped[float | None] = mapped_column(Float)
+    east: Mapped[float | None] = mapped_column(Float)
+    north: Mapped[float | None] = mapped_column(Float)
 
 
 class Unit(Model):

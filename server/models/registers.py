@@ -157,7 +157,7 @@ class Record(Model):
 
 
 class ReviewTask(Model):
-    """An open question for an officer. kind: pair | contested | proposal (e.g. a moved position) | held.
+    """An open question for an officer. kind: pair | disputed | contested | proposal (e.g. a moved position) | held.
 
     id is derived from what it asks, so that it is the same on every server. a_/b_: observations to judge and the
     records they belong to now (b_ null for kinds with one side).

@@ -20,9 +20,12 @@ def _session() -> Session:
 @blueprint.get("/registers/<name>.<any(csv, geojson, gpkg):kind>")
 @allow(Verb.EXPORT)
 def register(name: str, kind: str) -> Response:
-    """The file, streamed. Query: purpose (written down), bom=true and semicolon=true for a French Excel."""
-    asked = {key: request.args.get(key, "").lower() == "true" for key in ("bom", "semicolon")}
-    wish = exports.Wish(kind, request.args.get("purpose", ""), asked["bom"], ";" if asked["semicolon"] else ",")
+    """The file, streamed. Query: purpose (written down), bom=true and semicolon=true for a French Excel,
+    personal=true with names and phone numbers of persons, which stay out otherwise.
+    """
+    asked = {key: request.args.get(key, "").lower() == "true" for key in ("bom", "semicolon", "personal")}
+    delimiter = ";" if asked["semicolon"] else ","
+    wish = exports.Wish(kind, request.args.get("purpose", ""), asked["bom"], delimiter, asked["personal"])
     made = exports.whole(_session(), current_app.config["SETTINGS"], identity(), name, wish)
     answer = Response(streamed(made.chunks), content_type=made.content_type)
     answer.headers.set("Content-Disposition", "attachment", filename=made.filename)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, make_response, render_template, request
 from flask_babel import gettext as _
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from server.extensions import db
@@ -17,9 +18,11 @@ from server.office.layout import back_to
 from server.office.refusals import words
 from server.problems import Problem
 from server.queries import encryption as encryption_queries
+from server.queries import form_downloads
 from server.queries import forms as queries
 from server.queries import mission as mission_queries
-from server.services import encryption_keys, form_catalogue, form_library, forms, media, mission
+from server.services import draft_tests, encryption_keys, form_catalogue, form_library, forms, media, mission
+from server.services.devices import QrCard
 from server.services.identity import Verb
 
 KINDS = (".xlsx", ".xls", ".csv", ".md", ".xml")
@@ -146,14 +149,19 @@ def _form(xml_form_id: str) -> Form:
 
 @blueprint.get("/forms/form/<path:xml_form_id>")
 @allow(Verb.FORM_PUBLISH, Verb.SUBMISSION_READ)
-def form(xml_form_id: str) -> str:
-    """One questionnaire: state, duties, versions, draft, files."""
+def form(xml_form_id: str) -> Response:
+    """One questionnaire: state, duties, versions, draft with its code for a phone, files."""
     session, found = _session(), _form(xml_form_id)
     current, draft = (queries.version_by_id(session, key) for key in (found.current_version_id, found.draft_version_id))
     shown = draft or current
     plans = [plan for plan in mission_queries.return_plans(session) if plan.xml_form_id == found.xml_form_id]
-    return render_template(
+    card = None
+    if draft is not None and identity().may(Verb.FORM_PUBLISH):
+        card = draft_tests.qr_card(current_app.config["SETTINGS"], found, draft, request.host_url)
+    page = make_response(render_template(
         "form.html",
+        card=card,
+        svg=_svg,
         form=found,
         current=current,
         draft=draft,
@@ -166,10 +174,20 @@ def form(xml_form_id: str) -> str:
         duties={duty.post_type for duty in mission_queries.form_duties(session) if duty.xml_form_id == found.xml_form_id},
         types=_types(session),
         shown=shown,
+        holders=form_downloads.holders(session, found, identity().scope) if current else [],
         **_encryption(session, found, shown),
         title=shown.title if shown else found.xml_form_id,
         labels=labels,
-    )
+    ))
+    if card is not None:
+        # The code holds the draft's key.
+        page.headers["Cache-Control"] = "no-store, private"
+    return page
+
+
+def _svg(card: QrCard) -> Markup:
+    # Made by segno from the address; it holds paths only, no text of anybody.
+    return Markup(card.svg)  # noqa: S704
 
 
 def _encryption(session: Session, form: Form, shown: FormVersion | None) -> dict[str, Any]:

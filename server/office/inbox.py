@@ -40,6 +40,7 @@ def reports() -> str:
     following = f"{request.path}?{_query(after=str(Cursor(rows[-1].received_at, rows[-1].root_fact_id)))}" if more else ""
     context = {
         "rows": rows,
+        "locked": queries.locked(session, [row.current_fact_id for row in rows]),
         "wanted": wanted,
         "count": _count(queries.report_count(session, scope, wanted)),
         "next": following,

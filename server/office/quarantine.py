@@ -108,6 +108,17 @@ def accept(receipt: str) -> Response:
     return back_to("reports.report", receipt=stored.receipt) if stored else back_to("quarantine.waiting")
 
 
+@blueprint.post("/quarantine/<receipt>/reopen")
+@allow(Verb.QUARANTINE_DECIDE)
+def reopen(receipt: str) -> Response:
+    """Takes a rejection back: the copy waits again."""
+    row = _copy(receipt)[0]
+    quarantine.reopen(_session(), row.fact_id, identity(), request.form.get("note") or None)
+    folding.drain(_session())
+    flash(_("The rejection is taken back; the copy waits for a decision again."), "ok")
+    return back_to("quarantine.copy", receipt=receipt)
+
+
 @blueprint.post("/quarantine/<receipt>/reject")
 @allow(Verb.QUARANTINE_DECIDE)
 def reject(receipt: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Protocol
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import format_date, ngettext
@@ -14,10 +15,12 @@ from server.extensions import db
 from server.gate import allow, identity
 from server.models import Record
 from server.office.layout import ago, back_to, language, zone
+from server.office.states import view as states_view
 from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import review as review_queries
 from server.services import (
+    areas,
     dossiers,
     entity_history,
     entries,
@@ -59,9 +62,17 @@ def isoday(text: str) -> str:
     return str(format_date(dt.date.fromisoformat(text), "d MMM yyyy"))
 
 
+class _Placed(Protocol):
+    @property
+    def lat(self) -> float | None: ...
+
+    @property
+    def lon(self) -> float | None: ...
+
+
 @blueprint.app_template_filter("grid")
-def grid(record: Record) -> str:
-    """The military grid reference of a record's position, to the metre; a dash where there is none."""
+def grid(record: _Placed) -> str:
+    """The military grid reference of the position of a record, report or answer, to the metre; a dash where there is none."""
     if record.lat is None or record.lon is None or not -80 <= record.lat < 84:
         return "–"
     import mgrs  # a library of 2 MB that only this page needs
@@ -90,8 +101,16 @@ def show(name: str, record_id: str) -> str | BaseResponse:
         releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
         state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
         told_again=report_duplicates.told_again(session, record.project_id, name, [record.id]).get(record.id, 0),
-        release=releases.draft(session, who, record), pinning=rules.properties.get(request.args.get("pin", "")),
+        release=releases.draft(session, who, record),
+        flow=states_view(session, who, record, rules, spoken), pinning=rules.properties.get(request.args.get("pin", "")),
     )
+
+
+def _outside(session: Session, record: Record) -> bool:
+    """Whether the position is known to lie outside the area that the record states."""
+    if record.lat is None or record.lon is None or not record.area_code:
+        return False
+    return areas.lies_inside(session, record.area_code, record.lat, record.lon) is False
 
 
 @blueprint.get("/registers/<name>/<record_id>/past")
@@ -141,7 +160,7 @@ def rule_label(rule: str) -> str:
         "latest": _("latest observation"), "seen_over_told": _("seen beats told"), "service": _("better only when seen"),
         "first": _("first stated position"), "chosen": _("chosen by an officer"), "official": _("written by an officer"),
         "all": _("all that were named"), "pinned": _("pinned"), "told": _("told"),
-        "camp": _("read in the reporter's camp: doubtful"), "last_update": _("last update"),
+        "camp": _("read in the reporter's camp: doubtful"), "last_update": _("last update"), "state": _("by its states"),
     }  # fmt: skip
     return words.get(rule, rule)
 

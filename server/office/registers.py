@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -33,7 +36,9 @@ def _asked() -> dict[str, str]:
 @allow(Verb.RECORD_READ)
 def index() -> str:
     """Every register with its counts."""
-    return render_template("registers/index.html", lists=registers.overview(_session(), identity(), language()))
+    lists = registers.overview(_session(), identity(), language())
+    headed = [(section, list(group)) for section, group in groupby(lists, key=attrgetter("section"))]
+    return render_template("registers/index.html", lists=lists, headed=headed)
 
 
 @blueprint.get("/registers/<name>")
@@ -43,6 +48,8 @@ def table(name: str) -> str:
     session, who, asked = _session(), identity(), _asked()
     rules = registers.register(session, name)
     found = registers.page(session, who, rules, asked)
+    shared = _shared(session, rules, asked)
+    shared["words"].learn(row.data for row in found.rows)
     whole = not request.headers.get("HX-Request") or bool(request.headers.get("HX-Boosted"))
     return render_template(
         "registers/table.html" if whole else "registers/rows.html",
@@ -50,7 +57,7 @@ def table(name: str) -> str:
         page=found,
         told_again=report_duplicates.told_again(session, 1, name, [row.id for row in found.rows]),
         asked=asked,
-        **_shared(session, rules, asked),
+        **shared,
     )
 
 
@@ -92,7 +99,7 @@ def _collection(features: Iterator[dict[str, object]]) -> Iterator[str]:
     yield "]}"
 
 
-def _shared(session: Session, rules: Register, asked: dict[str, str]) -> dict[str, object]:
+def _shared(session: Session, rules: Register, asked: dict[str, str]) -> dict[str, Any]:
     who = identity()
     spoken = registers.words(session, who, rules, language())
     codes = records.areas_in_use(session, who.scope, rules.name)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Blueprint, Response, flash, render_template, request
+from flask import Blueprint, Response, current_app, flash, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from server.config import Settings
 from server.extensions import db
 from server.gate import allow, identity
 from server.models import Attachment, Blob, DecryptedFile, SubmissionSummary
@@ -19,10 +20,12 @@ from server.problems import Problem
 from server.queries import encryption, lookups
 from server.queries import inbox as queries
 from server.queries import submissions as submission_queries
-from server.services import report_events, report_page, thumbnails
+from server.services import clean_photos, report_events, report_page, thumbnails
 from server.services.identity import Identity, Verb
 from server.services.report_versions import Version, said_about, versions
 from server.services.sealed import manifest_of
+from sync.merge.faces import distance_m
+from sync.merge.facts import Position
 from sync.registers import load_registers
 
 # Rule C.1: device id and user name of the phone are for administrators and HQ only.
@@ -69,6 +72,7 @@ def report(receipt: str) -> str:
         registers=load_registers(),
         codes=lookups.code_labels(session, ("sensitivity", "un_class"), language()),
         device=device,
+        taken_words=_taken_words,
         **_files(shown, reading),
         **_lock(session, shown),
         **_names(session, summary),
@@ -90,10 +94,26 @@ def _files(shown: Version, reading: report_page.Reading) -> dict[str, object]:
     photos = [] if locked else [file for file in kept if thumbnails.is_photo(file.name, file.content_type)]
     return {
         "photos": photos,
+        "taken": {file.name: place for file in photos if (place := clean_photos.taken_at(_settings(), file.blob_sha256))},
         "captions": captions,
         "others": [file for file in kept if file not in photos],
         "missing": [answer.text for answer in expected if answer.file is None],
     }
+
+
+def _taken_words(taken: Position, row: SubmissionSummary) -> str:
+    """Where the phone wrote into the photo that it was, and how far that is from the report's own position."""
+    place = f"{taken.lat:.5f}, {taken.lon:.5f}"
+    if row.lat is None or row.lon is None:
+        return str(_("Taken at %(place)s", place=place))
+    metres = distance_m(taken, Position(row.lat, row.lon))
+    away = f"{metres:.0f} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+    return str(_("Taken at %(place)s, %(away)s from the report's position", place=place, away=away))
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
 
 
 def _lock(session: Session, shown: Version) -> dict[str, object]:
@@ -168,7 +188,7 @@ def restore(receipt: str) -> Response:
 @blueprint.get("/reports/<receipt>/photos/<path:name>")
 @allow(Verb.SUBMISSION_READ)
 def photo(receipt: str, name: str) -> Response:
-    """A photo of the report without EXIF; ?size=full for the large one."""
+    """A photo of the report without EXIF; ?size=full for the large one, ?size=original for a download at its own size."""
     chain = versions(_session(), _summary(receipt, identity()))
     return send_picture(_file_of(chain, name), request.args.get("size", "thumb"))
 

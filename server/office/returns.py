@@ -16,6 +16,7 @@ from server.problems import Problem
 from server.queries import records
 from server.services import returns
 from server.services.identity import Verb
+from sync.reminders import STEPS, Reminder
 from sync.returns import Cell, Month, State
 
 blueprint = Blueprint("returns", __name__)
@@ -87,6 +88,22 @@ def _label(state: State) -> str:
     return names[state]
 
 
+def radio_text(board: returns.Board, row: returns.Row, each: Reminder) -> str:
+    """A reminder as it is read out on the radio net: one thing a line, no abbreviations that need a key."""
+    day = deadline(row.terms.due(each.cell.month))
+    lines = [_("TO: %(post)s", post=row.post.name)]
+    if each.to_sector and row.sector is not None:
+        lines.append(_("COPY: %(sector)s", sector=row.sector.name))
+    lines += [
+        _("RETURN: %(title)s, %(month)s", title=board.title, month=month_name(each.cell.month.first)),
+        _("WAS DUE: %(day)s", day=day) if each.is_over else _("DUE: %(day)s", day=day),
+        _("Nothing has come. Send the return, or a nil return when there is nothing to report."),
+        _("Sent already? Say the day and the receipt number."),
+        _("Reminder %(number)s of %(of)s", number=each.number, of=len(STEPS)),
+    ]
+    return "\n".join(lines)
+
+
 @blueprint.get("/returns")
 @blueprint.get("/returns/<period>")
 @allow(Verb.RETURN_READ)
@@ -104,6 +121,7 @@ def board(period: str | None = None) -> str:
         marks=MARKS,
         label=_label,
         state_label=state_label,
+        radio_text=radio_text,
     )
 
 

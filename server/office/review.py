@@ -22,7 +22,7 @@ from server.services.review import Place
 from sync.merge.matching import reason
 
 blueprint = Blueprint("review", __name__)
-KINDS = ("pair", "contested", "proposal", "held")
+KINDS = ("pair", "disputed", "contested", "proposal", "held")
 
 
 def _session() -> Session:

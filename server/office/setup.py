@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, flash, make_response, render_template, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from server.extensions import db
@@ -17,9 +18,11 @@ from server.gate import allow, identity
 from server.office.layout import back_to, zone
 from server.office.refusals import words
 from server.problems import Problem
+from server.queries import areas as area_queries
 from server.queries import mission as queries
 from server.services import areas, mission
 from server.services.identity import Verb
+from server.services.journal import now
 
 MAX_FILE = 200_000_000
 SAMPLE = "code,name,level,parent_code,sector,lat,lon\nCF32,Ouham,1,,,6.49,17.45\nCF321,Bossangoa,2,CF32,,6.49,17.45\n"
@@ -102,6 +105,8 @@ def _areas(problem: Problem | None = None, status: int = 200) -> Response:
         sectors=queries.sectors(session),
         sample=SAMPLE,
         second=queries.areas(session, level=2)[:500],
+        versions=area_queries.version_counts(session),
+        today=now().date(),
         state=mission.setup_state(session),
     )
     return make_response(page, status)
@@ -117,7 +122,7 @@ def area_sample() -> Response:
 @blueprint.post("/setup/areas")
 @allow(Verb.MISSION_MANAGE)
 def import_areas() -> Response:
-    """Takes areas out of a CSV or GeoJSON file; a faulty file stores nothing and shows every fault."""
+    """Takes areas out of a CSV, XLSX, GeoJSON or GeoPackage file; a faulty file stores nothing and shows every fault."""
     file = request.files.get("file")
     try:
         if file is None or not file.filename:
@@ -125,12 +130,17 @@ def import_areas() -> Response:
         data = file.read(MAX_FILE + 1)
         if len(data) > MAX_FILE:
             raise Problem("too_large", limit=MAX_FILE)
-        done = areas.import_areas(_session(), identity(), data, file.filename)
+        done = areas.import_areas(
+            _session(), identity(), data, file.filename, request.form.get("version", ""), partial="partial" in request.form
+        )
     except Problem as problem:
         _session().rollback()
         return _areas(problem, problem.status)
     flash(_("%(added)s areas added, %(changed)s changed, %(same)s as they were.", added=done.added, changed=done.changed,
             same=done.unchanged), "ok")  # fmt: skip
+    if done.ended:
+        flash(ngettext("%(num)s older code is kept for old records only.", "%(num)s older codes are kept for old records only.",
+                       done.ended), "ok")  # fmt: skip
     return back_to("setup.area_form")
 
 

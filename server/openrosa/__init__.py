@@ -25,7 +25,11 @@ _KEY = "/v1/key/<token>/projects/<project_id>"
 _USER = "/v1/projects/<project_id>"
 _TEST = "/v1/test/<token>/projects/<project_id>/forms/<path:form_id>"
 _MAX_NUMBER = 2**31 - 1
-_OWN = re.compile(r"^/v1/(key|test)/|^/v1/projects/[^/]+/(.*/)?(formList|submission|manifest|integrity|uploads(/[^/]+)?)/?$")
+# A file or a report may be called "manifest" as well; such an address is the API's.
+_OWN = re.compile(
+    r"^/v1/(key|test)/|^/v1/projects/[^/]+/(formList|submission|uploads(/[^/]+)?"
+    r"|forms/.*(?<!/attachments)(?<!/submissions)/manifest|datasets/.*(?<!/entities)/integrity)/?$"
+)
 _PIECES = re.compile(r"/uploads(/[^/]+)?/?$")
 _DRAIN_STEP = 1 << 20
 # What somebody without rights may make the server read before it hangs up.

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from forms import openrosa
+from forms.xmlsafe import encoding_of
 from server.extensions import db
 from server.gate import identity, identity_or_none
 from server.models import Form
@@ -17,13 +18,14 @@ from server.queries import device_forms, forms
 from server.queries.device_forms import ListedForm
 from server.schemas.described import XML, described
 from server.schemas.openrosa import FormListQuery, IntegrityQuery, VersionQuery
-from server.services import entity_lists, form_media
+from server.services import entity_lists, form_downloads, form_media
+from server.services.authentication import token_hash
 from server.services.form_catalogue import NO_VERSION
 from server.services.forms import may_fill
 from server.services.identity import Identity
 from server.services.intake import STAFF
 
-FORM_XML = "application/xml; charset=utf-8"
+FORM_XML = "application/xml; charset={}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,12 @@ def form_list(project_id: int, token: str | None = None) -> Response:
 
 @described(XML, query=VersionQuery)
 def form_xml(project_id: int, form_id: str, token: str | None = None) -> Response:
-    """The form as published, byte for byte."""
+    """The form as published, byte for byte. It is noted once that a device has it."""
     _form, version_id = _published(project_id, form_id)
-    return _xml(version_id)
+    answer, who = _xml(version_id), identity()
+    if token is not None and who.type == "field_key":
+        form_downloads.note(db.session(), who.actor_id, token_hash(token), version_id)
+    return answer
 
 
 @described("text/xml", query=VersionQuery)
@@ -214,7 +219,7 @@ def _xml(version_id: int) -> Response:
     listed, data = device_forms.listed_version(db.session(), version_id), device_forms.xml(db.session(), version_id)
     if listed is None or data is None:
         raise Problem("not_found")
-    return document(data, FORM_XML, listed.md5)
+    return document(data, FORM_XML.format(encoding_of(data)), listed.md5)
 
 
 def _manifest(address: Address, form_id: str, files: list[form_media.MediaFile]) -> Response:

@@ -25,12 +25,14 @@ from werkzeug.sansio.utils import get_current_url
 from werkzeug.wsgi import get_host
 
 from forms import openrosa
+from forms.xmlsafe import encoding_of
 from server.config import Settings
 from server.openrosa.forms import FORM_XML, Address
 from server.queries.device_forms import ListedForm
 from server.queries.handout import Listed, Statements
 from server.services.authentication import token_hash
 from server.services.devices_seen import EVERY
+from server.services.form_downloads import is_noted
 from server.services.journal import now
 from server.services.route_classes import length_for
 
@@ -108,9 +110,13 @@ class HandOut:
         if asked[3] and environ.get("HTTP_X_OPENROSA_VERSION", "").strip() != "1.0":
             return None
         try:
-            listed = self._statements.listed(token_hash(token), project_id, form_id)
+            key = token_hash(token)
+            listed = self._statements.listed(key, project_id, form_id)
             # Once in a few minutes a device goes the long way, where it is noted that it called.
             if listed is None or listed.last_seen_at is None or now() - listed.last_seen_at >= EVERY:
+                return None
+            # And once per version, where it is noted that it has it.
+            if form_id is not None and not is_noted(key, listed.forms[0].version_id):
                 return None
             if form_id is not None and _holds(environ, listed.forms[0].md5):
                 return self._unchanged(environ, listed, f'"{listed.forms[0].md5}"')
@@ -136,7 +142,8 @@ class HandOut:
             data = self._statements.xml(form.version_id)
             if data is None:
                 return None
-            return Document(data, gzip.compress(data, 6, mtime=0), f'"{form.md5}"', f'W/"{form.md5}"', FORM_XML)
+            kind = FORM_XML.format(encoding_of(data))
+            return Document(data, gzip.compress(data, 6, mtime=0), f'"{form.md5}"', f'W/"{form.md5}"', kind)
 
         return self._kept.get((form.version_id, form.md5), make)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -109,6 +109,21 @@ def password_reset_owner(session: Session, token_sha256: str, now: dt.datetime) 
     return session.scalar(
         select(PasswordReset.actor_id).where(PasswordReset.token_sha256 == token_sha256, PasswordReset.expires_at > now)
     )
+
+
+def unmailed_resets(session: Session, now: dt.datetime) -> list[tuple[PasswordReset, str]]:
+    """The wishes that are still good and were not mailed, of accounts that are not locked, with their e-mail; oldest first."""
+    rows = session.execute(
+        select(PasswordReset, User.email).join(User, User.actor_id == PasswordReset.actor_id)
+        .where(PasswordReset.mailed_at.is_(None), PasswordReset.expires_at > now, User.locked_at.is_(None))
+        .order_by(PasswordReset.created_at, PasswordReset.actor_id)
+    )
+    return [(wish, email) for wish, email in rows]
+
+
+def reset_mailed(session: Session, token_sha256: str, instant: dt.datetime) -> None:
+    """Notes that the link with this token went out by mail; a newer wish of the person has another token. The caller commits."""
+    session.execute(update(PasswordReset).where(PasswordReset.token_sha256 == token_sha256).values(mailed_at=instant))
 
 
 def use_password_reset(session: Session, token_sha256: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import select, text, update
@@ -53,15 +54,21 @@ def device(session: Session, actor_id: int) -> Device | None:
 
 def note_seen(session: Session, actor_id: int, instant: dt.datetime) -> None:
     """Writes when the device called last; the caller commits. Raises OperationalError at once while SQLite's writer is busy."""
-    statement = update(AppUser).where(AppUser.actor_id == actor_id).values(last_seen_at=instant)
+    with impatient(session):
+        session.execute(update(AppUser).where(AppUser.actor_id == actor_id).values(last_seen_at=instant))
+
+
+@contextmanager
+def impatient(session: Session) -> Iterator[None]:
+    """Writing inside waits 20 ms for SQLite's writer, then fails with OperationalError; PostgreSQL has no such wait."""
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        session.execute(statement)
+        yield
         return
     patience = int(connection.scalar(text("PRAGMA busy_timeout")) or 0)
     connection.execute(text("PRAGMA busy_timeout = 20"))
     try:
-        session.execute(statement)
+        yield
     finally:
         # On this very connection, before the pool gives it to somebody who has to wait.
         connection.execute(text(f"PRAGMA busy_timeout = {patience}"))

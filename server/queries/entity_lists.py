@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Area, Entity, Form, FormAttachment, Record, Sector, Unit
+from server.queries.areas import in_force
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,11 @@ def area_and_below(session: Session, code: str) -> tuple[str, ...]:
     return tuple(sorted({code, *session.scalars(select(inside.c.code))}))
 
 
-def areas(session: Session, level: int) -> list[tuple[str, str, str, str]]:
-    """(p-code, name, parent's p-code, boundary version) of all areas of a level, by name."""
+def areas(session: Session, level: int, day: dt.date) -> list[tuple[str, str, str, str]]:
+    """(p-code, name, parent's p-code, boundary version) of the areas of a level that are in force on that day, by name."""
     result = session.execute(
-        select(Area.code, Area.name, Area.parent_code, Area.cod_version).where(Area.level == level).order_by(Area.name, Area.code)
+        select(Area.code, Area.name, Area.parent_code, Area.cod_version)
+        .where(Area.level == level, in_force(day)).order_by(Area.name, Area.code)
     )
     return [(row[0], row[1], row[2] or "", row[3]) for row in result]
 

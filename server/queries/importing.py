@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, delete, false, func, insert, select, true,
 from sqlalchemy.orm import Session, defer
 
 from server.models import Area, CodeItem, Entity, Event, Fact, ImportBatch, ImportRow, Observation, Record
+from server.queries.areas import in_force
+from server.queries.mission import offered
 from server.queries.scope import Scope
 
 WORKING = ("reading", "checking", "merging")
@@ -159,10 +161,11 @@ def anchors(session: Session, project_id: int, dataset: str, entities: Collectio
     return {entity: observation for entity, observation in session.execute(query)}
 
 
-def area_names(session: Session) -> list[tuple[str, str, int, int | None]]:
-    """(code, name, level, sector) of every area."""
+def area_names(session: Session, *, ended: bool = True) -> list[tuple[str, str, int, int | None]]:
+    """(code, name, level, sector) of every area. ended: those too that a newer boundary set has no more."""
+    narrowed = true() if ended else in_force(dt.datetime.now(dt.UTC).date())
     return [(row[0], row[1], row[2], row[3]) for row in session.execute(
-        select(Area.code, Area.name, Area.level, Area.sector_id).order_by(Area.level, Area.code)
+        select(Area.code, Area.name, Area.level, Area.sector_id).where(narrowed).order_by(Area.level, Area.code)
     )]
 
 
@@ -183,8 +186,8 @@ def area_sectors(session: Session) -> dict[str, int | None]:
 
 
 def codes(session: Session, lists: Collection[str]) -> Sequence[CodeItem]:
-    """The codes of these lists that are in use."""
-    query = select(CodeItem).where(CodeItem.list_name.in_(lists), CodeItem.valid_to.is_(None))
+    """The codes of these lists that are in use today."""
+    query = select(CodeItem).where(CodeItem.list_name.in_(lists), offered(dt.datetime.now(dt.UTC).date()))
     return session.scalars(query.order_by(CodeItem.list_name, CodeItem.sort)).all()
 
 

@@ -6,14 +6,17 @@ Everything here speaks of SubmissionSummary (and quarantined Submission rows) an
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from server.models import Event, Fact, Form, FormVersion, Post, ReviewTask, Submission, SubmissionSummary
+from server.engines import plain_text
+from server.models import Decryption, Event, Fact, Form, FormVersion, Post, ReviewTask, Submission, SubmissionSummary
+from server.queries import beyond_cell
+from server.queries.plain_text import plain
 from server.queries.scope import Scope
 
 COUNT_LIMIT = 10_000
@@ -67,8 +70,8 @@ def visible(statement: Select[Any], scope: Scope) -> Select[Any]:
     if scope.own_actor_id is not None:
         return statement.where(SubmissionSummary.submitter_id == scope.own_actor_id)
     if scope.sector_id is not None:
-        return statement.where(SubmissionSummary.sector_id == scope.sector_id)
-    return statement
+        statement = statement.where(SubmissionSummary.sector_id == scope.sector_id)
+    return statement.where(beyond_cell.of_reports()) if scope.outside_cell else statement
 
 
 def reports(
@@ -121,8 +124,10 @@ def _narrowed(statement: Select[Any], wanted: ReportFilter) -> Select[Any]:
         statement = statement.where(marks[mark])
     for word in wanted.text.split()[:8]:
         like = f"%{word.replace('/', '//').replace('%', '/%').replace('_', '/_')}%"
-        columns = (row.instance_name, row.place, row.unit, row.receipt, row.alarm_text, row.root_instance_id)
-        statement = statement.where(or_(*(column.ilike(like, escape="/") for column in columns)))
+        codes = (row.unit, row.receipt, row.root_instance_id)
+        texts, sought = (row.instance_name, row.place, row.alarm_text), plain_text(word)
+        found = [plain(column).contains(sought, autoescape=True) for column in texts]
+        statement = statement.where(or_(*found, *(column.ilike(like, escape="/") for column in codes)))
     return statement
 
 
@@ -133,6 +138,17 @@ def _came_in_clear() -> ColumnElement[bool]:
         Submission.root_instance_id == SubmissionSummary.root_instance_id, Submission.is_draft == SubmissionSummary.is_draft,
         Submission.disposition == literal_column("'stored'"), Submission.sent_in_clear.is_(True),
     )
+
+
+def locked(session: Session, fact_ids: Collection[int]) -> set[int]:
+    """Which of these versions are encrypted and not unlocked now."""
+    unlocked = select(Decryption.fact_id).where(
+        Decryption.submission_fact_id == Submission.fact_id, Decryption.locked_at.is_(None)
+    )
+    rows = session.scalars(
+        select(Submission.fact_id).where(Submission.fact_id.in_(fact_ids), Submission.encrypted.is_(True), ~unlocked.exists())
+    )
+    return set(rows)
 
 
 def report(session: Session, scope: Scope, receipt: str) -> SubmissionSummary | None:
@@ -183,11 +199,11 @@ def open_counts(session: Session, scope: Scope) -> dict[str, int]:
     if scope.sector_id is not None:
         review = review.where(ReviewTask.sector_id == scope.sector_id)
     waiting = in_quarantine(select(func.count()).select_from(Submission), scope)
-    return {
-        "alarms": session.scalar(alarm) or 0,
-        "review": session.scalar(review) or 0,
-        "quarantine": session.scalar(waiting) or 0,
-    }
+    # Every page asks: one statement, not three.
+    alarms, questions, copies = session.execute(
+        select(alarm.scalar_subquery(), review.scalar_subquery(), waiting.scalar_subquery())
+    ).one()
+    return {"alarms": alarms, "review": questions, "quarantine": copies}
 
 
 def in_quarantine(statement: Any, scope: Scope, *, decided: bool = False) -> Any:
@@ -196,10 +212,14 @@ def in_quarantine(statement: Any, scope: Scope, *, decided: bool = False) -> Any
     A sector's officer sees those of the sector's posts, and those of no post (nobody else would). What is marked
     strictly confidential or severe is for whoever sees the whole mission (rule C.1: visible to one role).
     """
+    copy, own, later = aliased(Fact), aliased(Fact), aliased(Event)
+    taken_back = select(later.fact_id).where(
+        later.type == "REOPEN", later.subject == Event.subject, later.payload["target"].as_string() == own.uuid
+    )
     events = (
         select(Event.subject)
-        .join(Fact, Fact.uuid == Event.subject)
-        .where(Event.type.in_(("ACCEPT", "REJECT")), Fact.id == Submission.fact_id)
+        .join(copy, copy.uuid == Event.subject).join(own, own.id == Event.fact_id)
+        .where(Event.type.in_(("ACCEPT", "REJECT")), copy.id == Submission.fact_id, ~taken_back.exists())
     )
     statement = statement.where(
         Submission.disposition == literal_column("'quarantined'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import bindparam, delete, func, insert, literal, or_, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, literal, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from server.models import (
@@ -70,9 +70,14 @@ def untried(session: Session, limit: int) -> list[int]:
 
 
 def put_back(session: Session, fact_ids: Collection[int]) -> None:
-    """Puts facts on the queue that are not on it."""
-    waiting = set(session.scalars(select(PendingFact.fact_id)))
-    session.add_all([PendingFact(fact_id=fact_id, attempts=0) for fact_id in fact_ids if fact_id not in waiting])
+    """Puts facts on the queue that are not on it; those that a rebuild has put aside are the worker's again."""
+    ordered = sorted(set(fact_ids))
+    for start in range(0, len(ordered), 400):
+        part = ordered[start : start + 400]
+        aside = PendingFact.fact_id.in_(part), PendingFact.attempts == 0
+        waiting = set(session.scalars(select(PendingFact.fact_id).where(PendingFact.fact_id.in_(part))))
+        session.execute(update(PendingFact).where(*aside).values(not_before=None))
+        session.add_all([PendingFact(fact_id=fact_id, attempts=0) for fact_id in part if fact_id not in waiting])
     session.flush()
 
 
@@ -91,6 +96,11 @@ def events(session: Session, fact_ids: Collection[int]) -> list[tuple[Event, Fac
     """The events among these facts, with their envelopes."""
     query = select(Event, Fact).join(Fact, Fact.id == Event.fact_id).where(Event.fact_id.in_(fact_ids))
     return [(event, fact) for event, fact in session.execute(query.order_by(Fact.hlc, Fact.uuid))]
+
+
+def event_types(session: Session, fact_ids: Collection[int]) -> set[str]:
+    """The types of the events among these facts."""
+    return set(session.scalars(select(Event.type).where(Event.fact_id.in_(fact_ids)).distinct()))
 
 
 def done(session: Session, fact_ids: Collection[int]) -> None:
@@ -138,6 +148,39 @@ def empty_projections(session: Session) -> None:
     session.execute(delete(PendingFact))
     waiting = select(Fact.id, literal(0)).where(Fact.kind.in_(FOLDED_KINDS))
     session.execute(insert(PendingFact).from_select(["fact_id", "attempts"], waiting))
+
+
+_ASIDE = PendingFact.attempts == 0, PendingFact.not_before.is_not(None)
+
+
+def set_aside(session: Session, until: dt.datetime) -> None:
+    """Keeps the worker from every fact on the queue until then (UTC)."""
+    session.execute(update(PendingFact).where(PendingFact.attempts == 0).values(not_before=until))
+
+
+def keep_aside(session: Session, until: dt.datetime | None) -> None:
+    """The same for longer, of what is put aside still; with None the worker may fold it now."""
+    session.execute(update(PendingFact).where(*_ASIDE).values(not_before=until))
+
+
+def aside(session: Session, after: int, limit: int) -> list[int]:
+    """The next facts that are put aside, by number."""
+    query = select(PendingFact.fact_id).where(*_ASIDE, PendingFact.fact_id > after)
+    return list(session.scalars(query.order_by(PendingFact.fact_id).limit(limit)))
+
+
+def done_aside(session: Session, fact_ids: Collection[int]) -> int:
+    """Takes facts off the queue that are put aside still; returns how many."""
+    found = set(session.scalars(select(PendingFact.fact_id).where(*_ASIDE, PendingFact.fact_id.in_(fact_ids))))
+    done(session, found)
+    return len(found)
+
+
+def entities_after(session: Session, after: tuple[int, str, str], limit: int) -> list[tuple[int, str, str]]:
+    """The next things that something was said of: (project id, dataset, entity id), in that order."""
+    key = (Observation.project_id, Observation.dataset, Observation.entity_id)
+    query = select(*key).where(tuple_(*key) > after).distinct().order_by(*key).limit(limit)
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
 def datasets_with_registers(session: Session) -> list[tuple[int, str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server import models
+from sync.merge.faces import LONGEST
 from sync.merge.facts import (
     Choice,
     EventFact,
@@ -24,6 +25,7 @@ from sync.merge.facts import (
     Resolution,
     Retraction,
     Statement,
+    Transition,
 )
 from sync.merge.matching import Match
 from sync.merge.names import fold
@@ -31,7 +33,7 @@ from sync.merge.records import EntityState, Record
 from sync.merge.review import Task
 
 Row = dict[str, Any]
-MERGING_EVENTS = frozenset({"JUDGE", "RETRACT", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE"})
+MERGING_EVENTS = frozenset({"JUDGE", "RETRACT", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE", "STATE"})
 
 
 def list_key(project_id: int, dataset: str) -> str:
@@ -132,7 +134,8 @@ def record_row(record: Record, area_code: str | None, sector_id: int | None) -> 
     """The row of a record."""
     project_id, dataset = split_key(record.register)
     place = record.position
-    words = [record.label, *record.aliases, *(v for k, v in record.data.items() if "name" in k or k == "acronym")]
+    names = (v for k, v in record.data.items() if "name" in k or k == "acronym")
+    words = [text[:LONGEST] for text in (record.label, *record.aliases, *names)]
     row: Row = {
         "id": record.id, "project_id": project_id, "dataset": dataset, "label": record.label, "data": dict(record.data),
         "provenance": {name: dict(origin) for name, origin in record.provenance.items()},
@@ -210,6 +213,10 @@ def event_of(event: models.Event, fact: models.Fact) -> EventFact | None:
         return Force(**shared, **about, observation=payload["observation"])
     if event.type == "RESOLVE":
         return Resolution(**shared, **about)
+    if event.type == "STATE":
+        return Transition(
+            **shared, **about, property=payload["property"], to=payload["to"], party=payload["as"], answers=payload["answers"]
+        )
     return Presence(**shared, **about, deleted=event.type == "DELETE")
 
 

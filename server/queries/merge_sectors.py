@@ -17,8 +17,9 @@ class Sectors:
     """Sectors of areas, units and posts, read once. They are configuration: moving one needs `rebuild`."""
 
     def __init__(self, session: Session) -> None:
-        self._areas = {code: sector for code, sector in session.execute(select(Area.code, Area.sector_id))}
-        self._parents = {code: parent for code, parent in session.execute(select(Area.code, Area.parent_code))}
+        areas = session.execute(select(Area.code, Area.sector_id, Area.parent_code)).all()
+        self._areas = {code: sector for code, sector, _parent in areas}
+        self._parents = {code: parent for code, _sector, parent in areas}
         self._units = {code: sector for code, sector in session.execute(select(Unit.code, Unit.sector_id))}
         self._posts = {post: sector for post, sector in session.execute(select(Post.id, Post.sector_id))}
 

@@ -34,7 +34,7 @@ from sync.store import EntityKey
 
 # Stays under the parameter limit of both databases even where a condition names two columns.
 CHUNK = 400
-_ENTITY_EVENTS = ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY", "FORCE", "RESOLVE")
+_ENTITY_EVENTS = ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY", "FORCE", "RESOLVE", "STATE")
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
@@ -61,6 +61,7 @@ class SqlMergeStore:
         self._new_faces: dict[EntityKey, Face | None] = {}
         self._matches: dict[EntityKey, dict[tuple[str, str], Match]] = {}
         self._entity_events: dict[str, list[EventFact]] = {}
+        self._judgements: dict[str, dict[str, Judgement]] = {}
 
     def report_version(self, key: str) -> None:
         """The folding service hands in current versions only, so there is none to compare with."""
@@ -88,6 +89,7 @@ class SqlMergeStore:
         """Indexes what the event speaks of. Known events are folded again, because that changes nothing."""
         for target in rows.targets_of(event):
             self._entity_events.pop(target, None)
+            self._judgements.pop(target, None)
         fact_id = self.session.scalar(select(Fact.id).where(Fact.uuid == event.id))
         known = set(self.session.scalars(select(EventTarget.target).where(EventTarget.fact_id == fact_id)))
         new = [{"target": target, "fact_id": fact_id} for target in sorted(rows.targets_of(event) - known)]
@@ -123,7 +125,14 @@ class SqlMergeStore:
         return found
 
     def judgements(self, observation_ids: Collection[str]) -> list[Judgement]:
-        return [e for e in self._events_about(observation_ids, ("JUDGE",)) if isinstance(e, Judgement)]
+        missing = [each for each in observation_ids if each not in self._judgements]
+        self._judgements |= {each: {} for each in missing}
+        for event in self._events_about(missing, ("JUDGE",)):
+            if isinstance(event, Judgement):
+                # The other side may not have been asked about yet: then this is not all that was said of it.
+                for target in rows.targets_of(event) & self._judgements.keys():
+                    self._judgements[target][event.id] = event
+        return list({e.id: e for each in observation_ids for e in self._judgements[each].values()}.values())
 
     def entity_events(self, register: str, entity_ids: Collection[str]) -> list[EventFact]:
         targets = [rows.entity_target(register, entity) for entity in entity_ids]

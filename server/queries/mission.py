@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Actor, AppUser, Area, CodeItem, FormDuty, MissionSetting, Post, ReturnPlan, Sector, Unit, User
@@ -139,6 +140,32 @@ def code_items(session: Session, list_name: str) -> Sequence[CodeItem]:
     return session.scalars(
         select(CodeItem).where(CodeItem.list_name == list_name).order_by(CodeItem.sort, CodeItem.code)
     ).all()
+
+
+def offered_codes(session: Session, list_name: str, day: dt.date) -> Sequence[CodeItem]:
+    """The codes of a list that may be chosen on that day, in their order."""
+    return session.scalars(
+        select(CodeItem).where(CodeItem.list_name == list_name, offered(day)).order_by(CodeItem.sort, CodeItem.code)
+    ).all()
+
+
+def ended_codes(session: Session, lists: Collection[str], day: dt.date) -> set[tuple[str, str]]:
+    """(list, code) of the codes that may not be chosen on that day."""
+    rows = session.execute(
+        select(CodeItem.list_name, CodeItem.code).where(CodeItem.list_name.in_(lists), not_(offered(day)))
+    )
+    return {(name, code) for name, code in rows}
+
+
+def code_exists(session: Session, code: str) -> bool:
+    """Whether any list has this code."""
+    return session.scalar(select(func.count()).select_from(CodeItem).where(CodeItem.code == code)) != 0
+
+
+def offered(day: dt.date) -> ColumnElement[bool]:
+    """The condition that a code may be chosen on that day: begun, and not ended (valid_to is the first day without it)."""
+    begun = or_(CodeItem.valid_from.is_(None), CodeItem.valid_from <= day)
+    return and_(begun, or_(CodeItem.valid_to.is_(None), CodeItem.valid_to > day))
 
 
 def all_code_items(session: Session) -> dict[tuple[str, str], CodeItem]:

@@ -6,6 +6,7 @@ Every function that answers somebody takes a Scope; whoever sees only releases o
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,17 +16,21 @@ from sqlalchemy.orm import Session
 
 from server.models import CodeItem, Entity, Form, Observation, Post, Record, SubmissionSummary
 from server.models.mission import Area
+from server.queries import beyond_cell
 from server.queries.scope import Scope
 
 Sort = Literal["name", "stale", "fresh", "reports"]
 SORTS: tuple[Sort, ...] = ("name", "stale", "fresh", "reports")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 POINTS_LIMIT = 20_000
+# How far around a searched position a list looks, as a square; a degree of latitude is 111 km.
+NEAR_KM = 5.0
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list is narrowed to. words: folded words that all must occur; equal: property -> code."""
+    """What a list is narrowed to. words: folded words that all must occur; equal: property -> code; near: within NEAR_KM of
+    this position (WGS84 degrees)."""
 
     words: tuple[str, ...] = ()
     area: str | None = None
@@ -33,6 +38,7 @@ class Filters:
     stale_before: dt.datetime | None = None
     contested: bool = False
     unplaced: bool = False
+    near: tuple[float, float] | None = None
 
 
 def in_scope(scope: Scope, project_id: int = 1) -> ColumnElement[bool]:
@@ -40,6 +46,8 @@ def in_scope(scope: Scope, project_id: int = 1) -> ColumnElement[bool]:
     if scope.released_only or scope.own_actor_id is not None:
         return false()
     own = Record.project_id == project_id
+    if scope.outside_cell:
+        own = and_(own, beyond_cell.of_records())
     return own if scope.sector_id is None else and_(own, Record.sector_id == scope.sector_id)
 
 
@@ -57,6 +65,11 @@ def _narrow(statement: Select[Any], scope: Scope, dataset: str, filters: Filters
         statement = statement.where(or_(Record.contested.is_(True), Record.conflict.is_not(None)))
     if filters.unplaced:
         statement = statement.where(Record.lat.is_(None))
+    if filters.near is not None:
+        lat, lon = filters.near
+        north = NEAR_KM / 111.2
+        east = north / max(0.01, math.cos(math.radians(lat)))
+        statement = statement.where(Record.lat.between(lat - north, lat + north), Record.lon.between(lon - east, lon + east))
     return statement
 
 
@@ -141,6 +154,18 @@ def survivor_id(session: Session, dataset: str, entity_id: str, project_id: int 
     return session.scalar(
         select(Entity.record_id).where(Entity.project_id == project_id, Entity.dataset == dataset, Entity.id == entity_id)
     )
+
+
+def labels_of_entities(session: Session, dataset: str, ids: Collection[str], project_id: int = 1) -> dict[str, str]:
+    """The names of the records that these entities belong to now, by entity id."""
+    found: dict[str, str] = {}
+    wanted = sorted(ids)
+    own = and_(Record.project_id == Entity.project_id, Record.dataset == Entity.dataset, Record.id == Entity.record_id)
+    listed = select(Entity.id, Record.label).join(Record, own).where(Entity.project_id == project_id, Entity.dataset == dataset)
+    for start in range(0, len(wanted), 400):
+        rows = session.execute(listed.where(Entity.id.in_(wanted[start : start + 400])))
+        found |= {entity: label for entity, label in rows}
+    return found
 
 
 def records_by_id(session: Session, scope: Scope, ids: Collection[str], project_id: int = 1) -> dict[str, Record]:

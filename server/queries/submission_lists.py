@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased, load_only
 
 from server.models import Actor, Attachment, Fact, Submission, SubmissionSummary
+from server.queries import beyond_cell
 from server.queries.odata_filter import FilterField
 from server.queries.scope import Scope
 
@@ -65,9 +66,11 @@ def in_scope(scope: Scope) -> list[ColumnElement[bool]]:
     if scope.released_only:
         conditions.append(SubmissionSummary.root_fact_id < 0)
     if scope.own_actor_id is not None:
-        conditions.append(SubmissionSummary.submitter_id == scope.own_actor_id)
-    elif scope.sector_id is not None:
+        return [*conditions, SubmissionSummary.submitter_id == scope.own_actor_id]
+    if scope.sector_id is not None:
         conditions.append(SubmissionSummary.sector_id == scope.sector_id)
+    if scope.outside_cell:
+        conditions.append(beyond_cell.of_reports())
     return conditions
 
 

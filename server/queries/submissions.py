@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,6 +182,14 @@ def in_order(versions: Sequence[Submission]) -> list[Submission]:
 def submission(session: Session, fact_id: int) -> Submission | None:
     """One submission as it arrived."""
     return session.get(Submission, fact_id)
+
+
+def by_facts(session: Session, fact_ids: Collection[int]) -> Iterator[Submission]:
+    """These versions, read in portions, in the order of their facts."""
+    wanted = sorted(set(fact_ids))
+    for start in range(0, len(wanted), 400):
+        part = wanted[start : start + 400]
+        yield from session.scalars(select(Submission).where(Submission.fact_id.in_(part)).order_by(Submission.fact_id)).all()
 
 
 def submission_with_fact(session: Session, fact_id: int) -> tuple[Submission, Fact] | None:

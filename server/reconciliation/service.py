@@ -136,6 +136,8 @@ def suggest(access: str, name: str, kind: str) -> Response:
     known = matching.properties(rules, _language()) if kind == "property" else matching.types(_session(), rules, spoken)
     text = prefix.strip().lower()
     fitting = [one for one in known if text in one["id"].lower() or text in one["name"].lower()]
+    # What begins so comes before what only holds it.
+    fitting.sort(key=lambda one: not (one["name"].lower().startswith(text) or one["id"].lower().strip("_").startswith(text)))
     return _answer(access, {"result": fitting[start : start + matching.USUAL_CANDIDATES]})
 
 

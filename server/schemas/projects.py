@@ -20,6 +20,7 @@ class ProjectChange(Request):
     name = fields.String(validate=validate.Length(1, 255))
     description = fields.String(allow_none=True, validate=validate.Length(max=10_000))
     archived = fields.Boolean(allow_none=True)
+    cleanPhotos = fields.Boolean()
 
 
 class WholeAssignment(Request):
@@ -52,6 +53,7 @@ class ProjectAnswer(Answer):
     description = fields.String(allow_none=True)
     archived = fields.Boolean()
     keyId = fields.Integer(attribute="key_id", allow_none=True)
+    cleanPhotos = fields.Boolean(attribute="clean_photos")
     createdAt = Stamp(attribute="created_at")
     updatedAt = Stamp(attribute="updated_at")
     deletedAt = Stamp(attribute="deleted_at")

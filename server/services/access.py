@@ -17,6 +17,7 @@ from server.problems import Problem
 from server.queries import access as queries
 from server.services.audits import audit
 from server.services.identity import Identity, Verb
+from sync.registers import load_registers
 
 MAX_VALUE = 1_000
 
@@ -32,9 +33,11 @@ class Access:
 
 def of(session: Session, dataset: Dataset, identity: Identity | None) -> Access:
     """What limits this actor; staff who may read lists are not limited, a nobody gets nothing of a limited list."""
-    if identity is not None and identity.may(Verb.DATASET_READ):
+    if identity is not None and identity.may(Verb.DATASET_READ) and not (identity.outside_cell and _of_the_cell(dataset)):
         return Access()
     actor_id = identity.actor_id if identity is not None else 0
+    if _of_the_cell(dataset):
+        return Access(owner_id=actor_id)
     if dataset.owner_only:
         return Access(owner_id=actor_id)
     if not dataset.access_rules:
@@ -46,6 +49,12 @@ def of(session: Session, dataset: Dataset, identity: Identity | None) -> Access:
         if values.get(rule["actorProperty"])
     }
     return Access(pairs=tuple(sorted(pairs)))
+
+
+def _of_the_cell(dataset: Dataset) -> bool:
+    """Whether the list is the CIMIC cell's own: outside it, everybody has what they reported themselves (rule C.8)."""
+    register = load_registers().get(dataset.register or "")
+    return register is not None and register.cell_only
 
 
 def properties(session: Session, project_id: int) -> list[ActorProperty]:

@@ -17,10 +17,14 @@ from server.services import dossiers, registers
 from server.services.dossiers import Claim, Dossier
 from server.services.identity import Identity
 from server.services.registers import Words
+from server.services.review import own_side
 from sync.merge.faces import distance_m
 from sync.merge.facts import Position
-from sync.merge.matching import reason
+from sync.merge.matching import reason, weights_by_part
 from sync.merge.positions import parse_position
+
+# So many earlier decisions stand beside a question; the record's page has all.
+MOST_EARLIER = 6
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class Question:
     said: Observation | None = None
     opposing: tuple[dossiers.Decision, ...] = ()
     decided: dossiers.Decision | None = None
+    own_side: str | None = None
+    weights: tuple[float, float, float] | None = None
+    earlier: tuple[dossiers.Decision, ...] = ()
 
 
 def question(session: Session, identity: Identity, task: ReviewTask, language: str) -> Question:
@@ -65,7 +72,10 @@ def question(session: Session, identity: Identity, task: ReviewTask, language: s
     return Question(
         kind=task.kind, register=rules.label(language), why=_why(task, language), a=a, b=b,
         lines=_lines(a, b) if a and b else (), points=points, distance_m=_distance(points), words=spoken,
-        **proposal, **(_contest(session, task, a, b) if task.kind == "contested" else {}),
+        earlier=_earlier(session, task, a, b),
+        weights=weights_by_part(task.features) if task.features.get("weights") else None, **proposal,
+        **(_contest(session, task, a, b) if task.kind == "contested" else {}),
+        **(_dispute(session, identity, task) if task.kind == "disputed" else {}),
     )  # fmt: skip
 
 
@@ -124,6 +134,28 @@ def _proposed(session: Session, task: ReviewTask, spoken: Words) -> dict[str, An
         "proposed": spoken.value(name, task.features["proposed"]), "current": spoken.value(name, task.features["current"]),
         "property_label": spoken.property_label(name), "said": said,
     }  # fmt: skip
+
+
+def _dispute(session: Session, identity: Identity, task: ReviewTask) -> dict[str, Any]:
+    """Who said the same and who different, and on which side the reader is."""
+    made = {event.payload["verdict"]: dossiers.Decision(fact, event, standing=True) for fact, event in review.events_by_uuid(
+        session, [str(task.features["same"]), str(task.features["different"])]
+    )}
+    opposing = tuple(made[side] for side in ("different",) if side in made)
+    return {"decided": made.get("same"), "opposing": opposing, "own_side": own_side(session, identity, task)}
+
+
+def _earlier(session: Session, task: ReviewTask, a: Dossier | None, b: Dossier | None) -> tuple[dossiers.Decision, ...]:
+    """What officers said before about either side of the question, latest first: whoever decides sees who decided what."""
+    if task.kind not in ("pair", "disputed"):
+        return ()
+    said = [saying.observation.id for side in (a, b) if side is not None for saying in side.sayings]
+    named = {one for one in (task.a_observation, task.b_observation, *said) if one is not None}
+    made = review.events_naming(session, named, ("JUDGE",))[-MOST_EARLIER:]
+    if not made:
+        return ()
+    retracted = dossiers.standing_retractions(session, [fact.uuid for fact, _event in made])
+    return tuple(dossiers.Decision(fact, event, fact.uuid not in retracted) for fact, event in reversed(made))
 
 
 def _contest(session: Session, task: ReviewTask, a: Dossier | None, b: Dossier | None) -> dict[str, Any]:

@@ -99,7 +99,8 @@ def change(session: Session, who: Identity, dataset: Dataset, changes: Mapping[s
     """Sets approvalRequired, ownerOnly and accessFilter, and commits.
 
     Taking approval off asks what becomes of the reports that wait for it: raises pending_submissions (400.29) unless
-    `convert` says so; true makes their entities now.
+    `convert` says so; true makes their entities now, false is remembered of each of them (a KEEP_OUT event), so that a
+    rebuild makes none either; approving such a report later does.
     """
     waiting = []
     if changes.get("approvalRequired") is False and dataset.approval_required:
@@ -111,6 +112,8 @@ def change(session: Session, who: Identity, dataset: Dataset, changes: Mapping[s
     session.flush()
     if waiting and convert:
         folding.fold_again(session, waiting)
+    elif waiting:
+        merging.pass_over(session, who, dataset.project_id, dataset.name, waiting)
     session.commit()
     return dataset
 

@@ -17,6 +17,7 @@ from server.config import Settings
 from server.models import Actor, AppUser, Post
 from server.problems import Problem
 from server.queries import devices as queries
+from server.queries import form_downloads
 from server.queries import forms as form_queries
 from server.queries import mission as mission_queries
 from server.services import authentication, device_cards, entries, tokens
@@ -111,6 +112,8 @@ def reissue(session: Session, settings: Settings, actor: Identity | None, actor_
     device.app_user.token_sealed = tokens.seal(settings.secret_key, token)
     device.app_user.revoked_at = None
     device.actor.updated_at = now()
+    # Whoever scans the new code may hold another phone, which has fetched nothing yet.
+    form_downloads.forget(session, actor_id)
     audit(session, actor, "field_key.session.create", f"actor/{actor_id}")
     session.commit()
     return token

@@ -30,6 +30,7 @@ from server.queries.entity_lists import Audience
 from server.queries.summaries import posts
 from server.services import access
 from server.services.identity import Identity, Verb
+from server.services.journal import now
 from sync.registers import Register, load_registers
 
 CONTENT_TYPE = "text/csv; charset=utf-8"
@@ -38,6 +39,7 @@ MISSION_LISTS: dict[str, tuple[str, ...]] = {
     "adm2.csv": ("name", "label", "adm1_pcode", "cod_version"),
     "units.csv": ("name", "label", "sector", "rotation_out"),
 }
+CODE_COLUMNS = ("name", "label", "label_fr", "parent")
 # A phone can be lost: numbers and mail addresses of people stay on the server (rule C.8).
 _PERSONAL = re.compile(r"(^|_)(phone|tel|telephone|mobile|msisdn|whatsapp|e?mail)\d*($|_)", re.IGNORECASE)
 _CONTACT_LISTS = frozenset({"contacts", "key_leaders", "leaders"})
@@ -125,17 +127,27 @@ def dataset_csv(session: Session, dataset: Dataset, identity: Identity | None, m
 
 
 def list_csv(session: Session, name: str) -> ListFile | None:
-    """A list of the mission's organisation (adm1.csv, adm2.csv, units.csv), header only while it is empty; else None."""
+    """A list of the mission: areas and units (adm1.csv, adm2.csv, units.csv; header only while it is empty), or a code list by
+    its name (sector.csv); else None."""
     if name not in MISSION_LISTS:
-        return None
+        return _codes_csv(session, name)
     lines: Sequence[Sequence[str]]
     if name == "units.csv":
         lines = queries.units(session)
     elif name == "adm1.csv":
-        lines = [(code, label, version) for code, label, _parent, version in queries.areas(session, 1)]
+        lines = [(code, label, version) for code, label, _parent, version in queries.areas(session, 1, now().date())]
     else:
-        lines = queries.areas(session, 2)
+        lines = queries.areas(session, 2, now().date())
     return ListFile(_csv(MISSION_LISTS[name], lines))
+
+
+def _codes_csv(session: Session, name: str) -> ListFile | None:
+    """A code list with the mission's own codes and without those that have ended; None when no list is called that."""
+    if not name.endswith(".csv"):
+        return None
+    found = mission.offered_codes(session, name.removesuffix(".csv"), now().date())
+    lines = [(one.code, one.label_en, one.label_fr or one.label_en, one.parent_code or "") for one in found]
+    return ListFile(_csv(CODE_COLUMNS, lines)) if lines else None
 
 
 def has_rows(file: ListFile) -> bool:
@@ -200,11 +212,11 @@ def _registers() -> dict[str, Register]:
 
 
 def _served(dataset: Dataset, names: Sequence[str]) -> list[str]:
-    """The properties that devices get: none of high sensitivity, and of registers and contact lists no personal ones."""
+    """The properties that devices get: what the register file lets out, and of registers and contact lists no personal ones."""
     register = _registers().get(dataset.register or "")
     if register is None and dataset.name not in _CONTACT_LISTS:
         return list(names)
-    closed = {name for name, each in register.properties.items() if each.sensitivity in {"high", "severe"}} if register else set()
+    closed = {name for name, each in register.properties.items() if not each.on_devices} if register else set()
     return [name for name in names if name not in closed and not _PERSONAL.search(name)]
 
 

@@ -26,7 +26,7 @@ from server.services import entries, registers, report_duplicates
 from server.services.audits import audit
 from server.services.identity import AUDIENCE_READS, Identity, Verb
 from server.services.journal import now
-from sync.registers import Register
+from sync.registers import Property, Register
 
 FORMATS = {
     "csv": "text/csv; charset=utf-8",
@@ -48,12 +48,16 @@ class Download:
 
 @dataclass(frozen=True)
 class Wish:
-    """How the file is wanted. purpose is the reader's own words; bom and delimiter are for spreadsheets."""
+    """How the file is wanted. purpose is the reader's own words; bom and delimiter are for spreadsheets.
+
+    personal: with the names and numbers of persons, which exports leave out unless they are asked for (rule C.9).
+    """
 
     format: str
     purpose: str = ""
     bom: bool = False
     delimiter: str = ","
+    personal: bool = False
 
 
 def released(
@@ -78,7 +82,7 @@ def whole(session: Session, settings: Settings, who: Identity | None, dataset: s
     scope = _scope(who, Verb.EXPORT)
     register = registers.register(session, dataset, project_id)
     fields = [
-        Column("label"), *_property_columns(register), Column("area_code"), Column("version", "integer"),
+        Column("label"), *_property_columns(register, personal=wish.personal), Column("area_code"), Column("version", "integer"),
         Column("reports", "integer"), Column("last_confirmed", "datetime"), Column("contested"), Column("updated_at", "datetime"),
     ]
     total = record_stream.count(session, scope, project_id, dataset)
@@ -97,15 +101,23 @@ def _scope(who: Identity | None, verb: Verb) -> Scope:
 def released_columns(register: Register, scope: Scope) -> list[Column]:
     """The columns of a released file: what the release says of itself, and the properties its audiences may have at all."""
     own = [Column("release"), Column("label"), Column("area_code"), Column("precision"), Column("audience")]
-    properties = _property_columns(register, set(scope.audiences) if scope.released_only else None)
+    properties = _property_columns(register, set(scope.audiences) if scope.released_only else None, released=True)
     return [*own, *properties, Column("released_at", "datetime"), Column("valid_until", "datetime")]
 
 
-def _property_columns(register: Register, audiences: set[str] | None = None) -> list[Column]:
+def _kind(rule: Property, *, released: bool) -> Kind:
+    # A released number of people may say "under 5".
+    return "text" if released and rule.counts_people else _KINDS.get(rule.type, "text")
+
+
+def _property_columns(
+    register: Register, audiences: set[str] | None = None, *, personal: bool = False, released: bool = False
+) -> list[Column]:
     # Positions travel as latitude and longitude (or as geometry), so the raw geopoint is left out.
     return [
-        Column(rule.export or rule.name, _KINDS.get(rule.type, "text")) for rule in register.properties.values()
-        if rule.type != "geopoint" and (audiences is None or register.plain or rule.audiences & audiences)
+        Column(rule.export or rule.name, _kind(rule, released=released)) for rule in register.properties.values()
+        if rule.type != "geopoint" and (personal or not rule.personal)
+        and (audiences is None or register.plain or rule.audiences & audiences)
     ]
 
 

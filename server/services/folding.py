@@ -15,13 +15,24 @@ from sqlalchemy.orm import Session
 from server import logs
 from server.models import Fact
 from server.queries import merge_facts as queries
-from server.services import import_facts, merging, release_rows, report_duplicates, summaries
+from server.queries.releases import TYPES
+from server.queries.report_duplicates import JUDGED
+from server.queries.summaries import EVENT_TYPES
+from server.services import import_facts, merging, rebuilding, release_rows, report_duplicates, summaries
 from server.services.journal import now
 from server.services.turns import turn
 
 Folder = Callable[[Session, Collection[Fact]], None]
 # In this order: summaries name places by the records that merging made; doubles are found by summaries; releases read both.
 FOLDERS: list[Folder] = [merging.fold, import_facts.fold, summaries.fold, report_duplicates.fold, release_rows.fold]
+# The types of events that a folder makes something of, where that is not all: an officer who waits for the answer to one
+# judgement need not wait for folders that have nothing to do with it.
+EVENTS_READ: dict[Folder, frozenset[str]] = {
+    import_facts.fold: frozenset({import_facts.HEADER, import_facts.ROWS, "RETRACT"}),
+    summaries.fold: frozenset(EVENT_TYPES),
+    report_duplicates.fold: frozenset({*EVENT_TYPES, JUDGED, "RETRACT"}),
+    release_rows.fold: frozenset(TYPES),
+}
 
 # SQLite has one writer, which a batch holds while it works: small batches, so that intake never waits long.
 BATCHES = {"sqlite": 50, "postgresql": 100}
@@ -128,7 +139,11 @@ def _fold_together(session: Session, ids: list[int]) -> list[int]:
 
 
 def _run(session: Session, facts: Collection[Fact]) -> None:
+    only_events = all(fact.kind == "event" for fact in facts)
+    types = queries.event_types(session, [fact.id for fact in facts]) if only_events else set()
     for folder in FOLDERS:
+        if only_events and folder in EVENTS_READ and not types & EVENTS_READ[folder]:
+            continue
         folder(session, facts)
         session.flush()
 
@@ -179,9 +194,9 @@ def drain(session: Session, progress: Callable[[int], None] | None = None) -> Dr
 def rebuild(session: Session, progress: Callable[[int], None] | None = None) -> Drained:
     """Drops every projection and makes it again from the facts, in batches, beside a running server.
 
-    While it runs, pages and lists show what has been made again so far; intake is not held up.
+    While it runs, pages and lists show what has been made again so far; intake is not held up. What cannot be folded
+    together is folded one by one at the end, as ever.
     """
-    queries.hold_queue(session)
-    queries.empty_projections(session)
-    session.commit()
-    return drain(session, progress)
+    folded = rebuilding.rebuild(session, progress)
+    rest = drain(session, (lambda more: progress(folded + more)) if progress is not None else None)
+    return Drained(folded + rest.folded, rest.failing)

@@ -16,6 +16,7 @@ from server.queries import forms as queries
 from server.queries import submissions as blob_queries
 from server.services.entity_lists import CONTENT_TYPE, MISSION_LISTS, ListFile, dataset_csv, has_rows, list_csv
 from server.services.identity import Identity
+from server.services.project_rights import MISSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def _resolve(
     if row.dataset_name is not None:
         dataset = queries.dataset(session, project_id, row.dataset_name)
         return None if dataset is None else _list(row.name, dataset_csv(session, dataset, identity, md5), dataset)
-    if row.name in MISSION_LISTS and (row.blob_sha256 is None or row.fallback):
+    # Code lists are the mission's: in another project a file of such a name is whatever its owner meant, and still to come.
+    ours = row.name in MISSION_LISTS or (project_id == MISSION and row.blob_sha256 is None)
+    if ours and (row.blob_sha256 is None or row.fallback):
         content = list_csv(session, row.name)
         # A sample list that lay beside the form serves until the mission has its own areas and units.
         if content is not None and (has_rows(content) or row.blob_sha256 is None):

@@ -6,6 +6,7 @@ A file is converted in a child process (forms.xlsform); nothing is stored unless
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -170,8 +171,8 @@ def draft_from_published(session: Session, form: Form, actor: Identity | None = 
 def publish_draft(session: Session, form: Form, actor: Identity | None = None, version: str | None = None) -> FormVersion:
     """Makes the draft the published version and commits; earlier versions and their submissions stay valid.
 
-    version: rewrites the version in the XML first (as Central does). Raises not_found without a draft and
-    version_reused (409.6) when that version was published before.
+    version: rewrites the version in the XML first (as Central does). Raises not_found without a draft,
+    version_reused (409.6) when that version was published before, and unexpected_value for one that no XML can hold.
     """
     draft = queries.version_by_id(session, form.draft_version_id)
     if draft is None:
@@ -337,7 +338,15 @@ def _refuse_changed_types(session: Session, form: Form, definition: FormDefiniti
                 raise Problem("field_type_changed", path=field.path, old=field.type, new=new)
 
 
+# Letters that XML cannot hold: controls but tab and line ends, halves of characters, and two that are none.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 def _rename_version(draft: FormVersion, version: str) -> None:
+    most = FormVersion.version.type.length
+    if len(version) > most or _NOT_IN_XML.search(version):
+        reason = f"it has at most {most} characters, and none that XML cannot hold."
+        raise Problem("unexpected_value", field="version", value=version[:100], reason=reason)
     draft.xml = with_version(draft.xml, version)
     draft.version = version
     draft.md5 = hashlib.md5(draft.xml, usedforsecurity=False).hexdigest()

@@ -29,6 +29,7 @@ from server.services.blobs import BlobStore
 from server.services.form_media import form_media
 from server.services.identity import Identity
 from server.services.uploads import Upload, safe_name
+from sync.merge.positions import as_geopoint, grid_reference
 
 CHANNELS = ("radio", "paper")
 _STEP = re.compile(r"([^/\[\]]+)(?:\[(\d{1,3})\])?")
@@ -146,7 +147,9 @@ def _value(question: Field, values: Sequence[str], zone: dt.tzinfo) -> Any:
         return [value for value in values if value]
     text = (values[0] if values else "").replace("\x00", "").strip()
     if question.type == "geopoint":
-        return " ".join(text.replace(",", " ").split())
+        plain = " ".join(text.replace(",", " ").split())
+        grid = grid_reference(plain)
+        return as_geopoint(grid) if grid else plain
     if question.type == "dateTime" and text:
         return read_datetime(text, zone) or text
     return text

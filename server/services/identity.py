@@ -28,6 +28,8 @@ class Verb(StrEnum):
     RECORD_READ = "record.read"
     RECORD_JUDGE = "record.judge"
     RECORD_WRITE = "record.write"
+    STATE_MOVE = "state.move"
+    STATE_APPROVE = "state.approve"
     RELEASE_PROPOSE = "release.propose"
     RELEASE_DECIDE = "release.decide"
     RELEASE_READ = "release.read"
@@ -48,22 +50,25 @@ class Verb(StrEnum):
 
 _CELL = frozenset({
     Verb.FORM_LIST, Verb.FORM_READ, Verb.SUBMISSION_READ, Verb.SUBMISSION_REVIEW, Verb.SUBMISSION_CREATE, Verb.SUBMISSION_EDIT,
-    Verb.QUARANTINE_DECIDE, Verb.RECORD_READ, Verb.RECORD_JUDGE, Verb.RECORD_WRITE, Verb.RELEASE_PROPOSE,
+    Verb.QUARANTINE_DECIDE, Verb.RECORD_READ, Verb.RECORD_JUDGE, Verb.RECORD_WRITE, Verb.STATE_MOVE,
+    Verb.RELEASE_PROPOSE,
     Verb.RELEASE_DECIDE, Verb.RELEASE_READ, Verb.RETURN_READ, Verb.RETURN_WAIVE, Verb.DUTY_READ, Verb.PROJECT_READ,
     Verb.DATASET_READ, Verb.EXPORT, Verb.OWN_ACCOUNT,
 })
 _COLLECTOR = frozenset({Verb.FORM_LIST, Verb.FORM_READ, Verb.SUBMISSION_CREATE, Verb.PROJECT_READ, Verb.OWN_ACCOUNT})
 
 ROLES: dict[str, frozenset[Verb]] = {
-    "admin": frozenset(Verb) - {Verb.RELEASE_DECIDE},
+    "admin": frozenset(Verb) - {Verb.RELEASE_DECIDE, Verb.STATE_APPROVE},
     "hq_officer": _CELL | {Verb.FORM_PUBLISH, Verb.DEVICE_MANAGE, Verb.MISSION_MANAGE, Verb.PROJECT_MANAGE, Verb.DATASET_MANAGE},
     "officer": _CELL,
-    "approver": frozenset({Verb.RECORD_READ, Verb.RETURN_READ, Verb.RELEASE_READ, Verb.OWN_ACCOUNT}),
+    "approver": frozenset({Verb.RECORD_READ, Verb.STATE_APPROVE, Verb.RETURN_READ, Verb.RELEASE_READ, Verb.OWN_ACCOUNT}),
     "observer": _COLLECTOR | {Verb.RETURN_READ},
     "collector": _COLLECTOR,
     "partner": frozenset({Verb.RELEASE_READ, Verb.OWN_ACCOUNT}),
     "auditor": frozenset({Verb.AUDIT_READ, Verb.OWN_ACCOUNT}),
 }
+CELL = frozenset({"admin", "hq_officer", "officer"})
+"""The roles of the CIMIC cell, with the system administrator."""
 APP_USER_VERBS = frozenset({Verb.FORM_LIST, Verb.FORM_READ, Verb.SUBMISSION_CREATE})
 
 # What a role is in ODK Central's words (rule C.8); null: no role there.
@@ -123,15 +128,20 @@ class Identity:
         return bool(self.verbs & set(verbs))
 
     @property
+    def outside_cell(self) -> bool:
+        """Whether this account is none of the CIMIC cell's, whatever it was assigned in a project."""
+        return self.type == "user" and self.role not in CELL
+
+    @property
     def scope(self) -> Scope:
         """Officers and observers see their sector; collectors and app users what they sent; partners releases only."""
         if self.role == "partner":
             return Scope(released_only=True, audiences=AUDIENCE_READS.get(self.audience or DEFAULT_AUDIENCE, ("public",)))
         if self.whole_project:
-            return Scope()
+            return Scope(outside_cell=self.outside_cell)
         if self.role in {"collector", "observer", "app_user", "public_link"}:
             return Scope(sector_id=self.sector_id, own_actor_id=self.actor_id)
         if self.role == "officer" and not (self.undivided and self.sector_id is None):
             # An officer without a sector sees nothing rather than everything; 0 is no sector's id.
             return Scope(sector_id=self.sector_id or 0)
-        return Scope()
+        return Scope(outside_cell=self.outside_cell)

@@ -42,6 +42,14 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
         Engine(SqlMergeStore(session, rules), rules).fold(_reports(session, made))
 
 
+def take_in(session: Session, facts: Collection[Fact]) -> None:
+    """Keeps what rows of lists say and makes no records yet (see services.rebuilding)."""
+    made = queries.events_of(session, [fact.id for fact in facts if fact.kind == "event"], (ROWS,))
+    if made:
+        rules = merging.registers(session)
+        Engine(SqlMergeStore(session, rules), rules).take_in(_reports(session, made))
+
+
 def fold_again(session: Session, events: Sequence[tuple[Event, Fact]]) -> None:
     """Puts rows back on the queue whose list was taken back, or whose list has only now become known."""
     lists = {str(event.subject) for event, _fact in events if event.type == HEADER}

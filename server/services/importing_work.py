@@ -184,7 +184,7 @@ def known_areas(session: Session) -> dict[str, str]:
     """Area codes by folded code and folded name."""
     areas: dict[str, str] = {}
     twice: set[str] = set()
-    for code, name, _level, _sector in queries.area_names(session):
+    for code, name, _level, _sector in queries.area_names(session, ended=False):
         if areas.setdefault(fold(name), code) != code:
             twice.add(fold(name))
     # Two areas of one name cannot be told apart by it; a code always can.

@@ -89,7 +89,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """One report under way, with everything decided from its own bytes."""
+    """One report under way, with everything decided from its own bytes.
+
+    expected: the file names that its answers give, worked out early where the answers are let go before the files are kept.
+    """
 
     project_id: int
     parsed: ParsedSubmission
@@ -98,6 +101,7 @@ class _Arrival:
     instance_id: str
     strict: bool
     draft: FormVersion | None
+    expected: frozenset[str] | None = None
 
     @property
     def is_draft(self) -> bool:
@@ -208,9 +212,10 @@ def _take(session: Session, arrival: _Arrival) -> Receipt:
         return _repeat(session, arrival, verdict.same, verdict.version_id)
     if verdict.reason is not None and arrival.strict and verdict.reason in _REFUSALS:
         raise Problem(_REFUSALS[verdict.reason], version=arrival.version, expected=verdict.current)
-    if len(arrival.upload.xml) > LARGE and not arrival.upload.files:
+    if len(arrival.upload.xml) > LARGE:
         # Before the commit, so that the worker does not build its tree while this one still stands.
-        arrival = replace(arrival, parsed=without_answers(arrival.parsed))
+        expected = _expected(session, arrival, verdict.version_id) if arrival.upload.files else None
+        arrival = replace(arrival, parsed=without_answers(arrival.parsed), expected=expected)
         trim_after(len(arrival.upload.xml))
     return (_take_known(session, arrival, verdict) if known else None) or _store(session, arrival, verdict, known)
 
@@ -342,8 +347,7 @@ def _repeat(session: Session, arrival: _Arrival, row: Submission, version_id: in
 def _add_files(session: Session, arrival: _Arrival, submission_fact_id: int, origin: str, version_id: int | None) -> None:
     """Records the files of a report; their bytes are durable already."""
     identity = arrival.sender.identity
-    definition = definition_by_version_id(session, version_id)
-    expected = None if definition is None else set(expected_files(arrival.parsed, definition))
+    expected = arrival.expected if arrival.expected is not None else _expected(session, arrival, version_id)
     for file in arrival.upload.files:
         stored = file.writer.commit()
         blobs.record(session, stored)
@@ -356,6 +360,12 @@ def _add_files(session: Session, arrival: _Arrival, submission_fact_id: int, ori
             content_type=file.content_type, expected=expected is None or file.name in expected,
         ))
     session.flush()
+
+
+def _expected(session: Session, arrival: _Arrival, version_id: int | None) -> frozenset[str] | None:
+    """The file names that the answers give; None where the form is not known."""
+    definition = definition_by_version_id(session, version_id)
+    return None if definition is None else frozenset(expected_files(arrival.parsed, definition))
 
 
 def add_file(

@@ -184,7 +184,7 @@ def _csv_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Numbered]:
 # XLSX
 
 
-def _check_workbook(path: Path) -> None:
+def check_workbook(path: Path) -> None:
     """Refuses what would not fit in memory once unpacked, and XML that declares a document type (entities)."""
     try:
         with zipfile.ZipFile(path) as book:
@@ -209,7 +209,7 @@ def _declares_type(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
 
 
 def _xlsx(path: Path) -> ListFile:
-    _check_workbook(path)
+    check_workbook(path)
     return _with_headings(_xlsx_rows(path))
 
 

@@ -109,20 +109,21 @@ def geopackage(path: Path) -> tuple[list[str], Iterator[Numbered]]:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA query_only = ON")
         table, geometry = _table(connection)
-        names = [str(row[1]) for row in connection.execute(f"PRAGMA table_info({_quoted(table)})")]
+        names = [str(row[1]) for row in connection.execute(f"PRAGMA table_info({quoted(table)})")]
     except sqlite3.Error as error:
         raise _unreadable("the file is no GeoPackage") from error
     texts = [name for name in names if name not in (geometry, GEOMETRY)]
     return [*texts, GEOMETRY], _geopackage_rows(connection, table, texts, geometry)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name of a table or column, quoted for SQLite."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _table(connection: sqlite3.Connection) -> tuple[str, str | None]:
     """(table, geometry column) of the layer; a view is not asked, because it may compute anything."""
-    connection.set_authorizer(_only_reading)
+    connection.set_authorizer(only_reading)
     layers = list(connection.execute(
         "SELECT c.table_name, g.column_name, g.srs_id FROM gpkg_contents c LEFT JOIN gpkg_geometry_columns g "
         "ON g.table_name = c.table_name WHERE c.data_type IN ('features', 'attributes') ORDER BY c.data_type DESC, c.table_name"
@@ -136,7 +137,8 @@ def _table(connection: sqlite3.Connection) -> tuple[str, str | None]:
     raise _unreadable("the GeoPackage holds no layer")
 
 
-def _only_reading(action: int, _a: str | None, _b: str | None, _c: str | None, _d: str | None) -> int:
+def only_reading(action: int, _a: str | None, _b: str | None, _c: str | None, _d: str | None) -> int:
+    """SQLite's authorizer for files of strangers: nothing but reading."""
     allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA}
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 
@@ -144,10 +146,10 @@ def _only_reading(action: int, _a: str | None, _b: str | None, _c: str | None, _
 def _geopackage_rows(
     connection: sqlite3.Connection, table: str, texts: list[str], geometry: str | None
 ) -> Iterator[Numbered]:
-    columns = ", ".join(_quoted(name) for name in [*texts, *([geometry] if geometry else [])]) or "NULL"
+    columns = ", ".join(quoted(name) for name in [*texts, *([geometry] if geometry else [])]) or "NULL"
     number = 1
     try:
-        for number, row in enumerate(connection.execute(f"SELECT {columns} FROM {_quoted(table)}"), 2):  # noqa: S608
+        for number, row in enumerate(connection.execute(f"SELECT {columns} FROM {quoted(table)}"), 2):  # noqa: S608
             cells = ["" if value is None or isinstance(value, bytes) else str(value) for value in row[: len(texts)]]
             yield number, [*cells, _position(_point(row[-1], number) if geometry else None)]
     except (sqlite3.Error, OverflowError) as error:

@@ -13,9 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from forms.entities import EntityOperation, operations
-from forms.fields import FormDefinition
-from server.models import Event, Fact, Submission
+from server.models import Event, Fact
 from server.problems import Problem
 from server.queries import merge_facts as queries
 from server.queries import submissions as reports
@@ -23,25 +21,23 @@ from server.queries import weights
 from server.queries.merge_rows import event_of, list_key, split_key
 from server.queries.merge_store import SqlMergeStore
 from server.queries.mission import server_id
-from server.queries.summaries import touched_roots
+from server.queries.summaries import EVENT_TYPES, touched_roots
 from server.queries.weights import RULES
 from server.services import journal
-from server.services.documents import definition_for, parsed
 from server.services.identity import Identity
 from server.services.learnt_rules import ADOPT, learnt
-from server.services.summaries import zone_of
+from server.services.merge_reports import KEPT_OUT, reported
 from sync.merge import observations
 from sync.merge.engine import Engine
-from sync.merge.facts import Action, Position, Report, Verdict
+from sync.merge.facts import Action, Report, Verdict
 from sync.merge.facts import Fact as MergeFact
-from sync.merge.observations import Answers, ReportContext
-from sync.merge.positions import parse_position
 from sync.registers import Register, load_registers
+from sync.store import EntityKey
 
-Key = tuple[int, str, bool, str]
 _FILES: dict[str, Register] = {}
 # An officer's word is not overruled by a lower one; a later one of the same rank stands.
-AUTHORITY = {"admin": 3, "hq_officer": 2, "officer": 1}
+# What an approver decided nobody but an approver takes back.
+AUTHORITY = {"approver": 4, "admin": 3, "hq_officer": 2, "officer": 1}
 
 
 def register_files() -> dict[str, Register]:
@@ -75,15 +71,40 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
     if not ids:
         return
     rules = registers(session)
-    made: list[MergeFact] = list(_reports(session, touched_roots(session, ids), rules))
-    for event, fact in queries.events(session, ids):
+    events = queries.events(session, ids)
+    for event, _fact in events:
+        if event.type == RULES and event.payload.get("action") == ADOPT and event.subject is not None:
+            _compare_again(session, event.subject)
+    made = _said(session, ids, events, rules)
+    if made:
+        Engine(SqlMergeStore(session, rules), rules).fold(made)
+
+
+def take_in(session: Session, facts: Collection[Fact]) -> None:
+    """Keeps what these facts say of things and makes no records; a rebuild does that once for each when all is taken in."""
+    ids = [fact.id for fact in facts if fact.kind in ("submission", "event")]
+    if ids:
+        rules = registers(session)
+        Engine(SqlMergeStore(session, rules), rules).take_in(_said(session, ids, queries.events(session, ids), rules))
+
+
+def make_records(session: Session, entities: Collection[EntityKey]) -> None:
+    """Compares these entities and makes their records and review tasks from what was taken in. The caller commits."""
+    rules = registers(session)
+    Engine(SqlMergeStore(session, rules), rules).refresh(entities, entities)
+
+
+def _said(
+    session: Session, ids: Collection[int], events: Sequence[tuple[Event, Fact]], rules: Mapping[str, Register]
+) -> list[MergeFact]:
+    """What facts say, as merging knows it."""
+    of_reports = len(events) < len(ids) or any(event.type in EVENT_TYPES for event, _fact in events)
+    made: list[MergeFact] = list(reported(session, touched_roots(session, ids), rules)) if of_reports else []
+    for event, fact in events:
         known = _written(event, fact) if event.type == "ENTITY" else event_of(event, fact)
         if known is not None:
             made.append(known)
-        if event.type == RULES and event.payload.get("action") == ADOPT and event.subject is not None:
-            _compare_again(session, event.subject)
-    if made:
-        Engine(SqlMergeStore(session, rules), rules).fold(made)
+    return made
 
 
 def lists_of(session: Session, register: str) -> list[str]:
@@ -99,142 +120,6 @@ def _compare_again(session: Session, register: str) -> None:
     """
     for key in lists_of(session, register):
         queries.put_back(session, weights.fact_ids(session, *split_key(key)))
-
-
-def reports_known(
-    session: Session, keys: Collection[Key], rules: Mapping[str, Register], known_until: dt.datetime
-) -> list[Report]:
-    """What these reports said of things by that moment (UTC), later versions and decisions left out."""
-    return _reports(session, keys, rules, known_until)
-
-
-def _reports(
-    session: Session, keys: Collection[Key], rules: Mapping[str, Register], known_until: dt.datetime | None = None
-) -> list[Report]:
-    """What the current versions of these reports say of things; `known_until`: what they said by then (UTC)."""
-    live = [key for key in keys if not key[2]]
-    versions: dict[Key, list[Submission]] = {}
-    envelopes: dict[int, Fact] = {}
-    for row, fact in reports.roots_of(session, live):
-        if known_until is not None and fact.received_at > known_until:
-            continue
-        versions.setdefault((row.project_id, row.xml_form_id, row.is_draft, row.root_instance_id), []).append(row)
-        envelopes[row.fact_id] = fact
-    decisions = _decisions(session, [key[3] for key in versions], known_until)
-    units = queries.post_units(session, {row.post_id for rows in versions.values() for row in rows if row.post_id})
-    zone, held_back, camps = zone_of(session), queries.approval_lists(session), _camps(session)
-    found = []
-    definitions: dict[tuple[int, str, str], FormDefinition | None] = {}
-    for key, rows in versions.items():
-        ordered = reports.in_order(rows)
-        form = (key[0], key[1], ordered[-1].form_version)
-        if form not in definitions:
-            definitions[form] = definition_for(session, ordered[-1])
-        state = decisions.get((key[0], key[1], key[3]), _Decision())
-        context = dataclasses.replace(_context(key, ordered, envelopes, units, zone, state), camps=camps)
-        report = _report(ordered[-1], definitions[form], context, rules, state, held_back)
-        if len(ordered) > 1:
-            every = [
-                _report(row, definition_for(session, row), _as_of(context, row, envelopes), rules, state, held_back)
-                for row in ordered
-            ]
-            report = dataclasses.replace(report, observations=observations.first_word(report, every, rules))
-        found.append(report)
-    return found
-
-
-def _camps(session: Session) -> dict[str, Position]:
-    return {unit: place for unit, text in queries.camps(session).items() if (place := parse_position(text)) is not None}
-
-
-def _as_of(context: ReportContext, row: Submission, envelopes: Mapping[int, Fact]) -> ReportContext:
-    """The context of one version of a report, as if it were a report of its own."""
-    envelope = envelopes[row.fact_id]
-    return dataclasses.replace(
-        context, key=f"{context.key}@{row.instance_id}", clock=envelope.hlc, received_at=envelope.received_at,
-        user_agent=row.user_agent,
-    )  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Decision:
-    """What officers decided about a report: its review state, and whether it is deleted."""
-
-    review: str | None = None
-    deleted: bool = False
-
-
-def _decisions(
-    session: Session, roots: Sequence[str], known_until: dt.datetime | None = None
-) -> dict[tuple[int, str, str], _Decision]:
-    found: dict[tuple[int, str, str], _Decision] = {}
-    for event, fact in reports.deciding_events(session, roots, ("REVIEW", "DELETE", "RESTORE")):
-        payload, later = event.payload, known_until is not None and fact.received_at > known_until
-        if later or "xml_form_id" not in payload or event.subject is None:
-            continue
-        key = (int(payload.get("project_id", 1)), str(payload["xml_form_id"]), event.subject)
-        before = found.get(key, _Decision())
-        if event.type == "REVIEW":
-            found[key] = dataclasses.replace(before, review=payload.get("state"))
-        else:
-            found[key] = dataclasses.replace(before, deleted=event.type == "DELETE")
-    return found
-
-
-def _context(
-    key: Key,
-    ordered: Sequence[Submission],
-    envelopes: Mapping[int, Fact],
-    units: Mapping[int, str],
-    zone: dt.tzinfo,
-    state: _Decision,
-) -> ReportContext:
-    original, current = ordered[0], ordered[-1]
-    envelope = envelopes[original.fact_id]
-    return ReportContext(
-        form_id=key[1],
-        key=f"{key[0]}:{key[1]}:{key[3]}",
-        source=key[3],
-        version=(envelopes[current.fact_id].hlc, current.instance_id),
-        clock=envelope.hlc,
-        received_at=envelope.received_at,
-        zone=zone,
-        unit=units.get(original.post_id or 0),
-        fact_id=original.fact_id,
-        post_id=original.post_id,
-        actor_id=original.submitter_id,
-        withdrawn=state.deleted or state.review == "rejected",
-        user_agent=original.user_agent,
-    )
-
-
-def _report(
-    row: Submission,
-    definition: FormDefinition | None,
-    context: ReportContext,
-    rules: Mapping[str, Register],
-    state: _Decision,
-    held_back: Collection[tuple[int, str]],
-) -> Report:
-    # A form without entities says nothing of things, and most forms have none.
-    submission = parsed(row) if definition is not None and definition.entity_blocks else None
-    if submission is None or definition is None:
-        return Report(context.key, context.version, (), context.fact_id)
-    asked = [
-        dataclasses.replace(allowed, dataset=list_key(row.project_id, operation.dataset))
-        for operation in operations(submission, definition)
-        if (allowed := _allowed(operation, row.project_id, state, held_back)) is not None
-    ]
-    return observations.observations(asked, Answers.of(submission, definition), context, rules)
-
-
-def _allowed(
-    operation: EntityOperation, project_id: int, state: _Decision, held_back: Collection[tuple[int, str]]
-) -> EntityOperation | None:
-    """A list that asks for approval takes new entities only from approved reports; updates it takes at once, as Central does."""
-    if (project_id, operation.dataset) not in held_back or state.review == "approved" or operation.action == "update":
-        return operation
-    return dataclasses.replace(operation, action="update") if operation.action == "both" else None
 
 
 def _written(event: Event, fact: Fact) -> MergeFact | None:
@@ -260,6 +145,13 @@ def _record(
         session, type=type, subject=subject, payload=said, server_id=server_id(session), actor_id=identity.actor_id,
         actor_name=identity.name,
     )  # fmt: skip
+
+
+def pass_over(session: Session, identity: Identity, project_id: int, dataset: str, root_fact_ids: Collection[int]) -> None:
+    """These reports, by their first facts, waited for approval and shall make no entities in this list. The caller commits."""
+    for row in reports.by_facts(session, root_fact_ids):
+        payload = {"project_id": project_id, "xml_form_id": row.xml_form_id, "dataset": dataset}
+        _record(session, identity, KEPT_OUT, row.root_instance_id, None, payload)
 
 
 def judge(
@@ -340,6 +232,18 @@ def resolve(
     """Declares the conflicts of a record so far settled."""
     payload = {"project_id": project_id, "dataset": dataset, "entity": record_id}
     return _record(session, identity, "RESOLVE", record_id, reason, payload)
+
+
+def move_state(
+    session: Session, identity: Identity, project_id: int, dataset: str, record_id: str, property: str, before: str, to: str,
+    party: str, answers: Mapping[str, str],
+) -> Fact:  # fmt: skip
+    """A record passes from one state into another, said as `party` with these answers (services.states checks both)."""
+    payload = {
+        "project_id": project_id, "dataset": dataset, "entity": record_id, "property": property, "from": before, "to": to,
+        "as": party, "answers": dict(answers),
+    }  # fmt: skip
+    return _record(session, identity, "STATE", record_id, None, payload)
 
 
 def write_entity(

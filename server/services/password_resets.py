@@ -1,7 +1,8 @@
 """A forgotten password set anew by its owner, with a token of one use that is good for a day.
 
 Somebody asks (`ask`); an administrator sees the wish and makes a link to hand over (`make_token`); whoever has the link
-sets the password (`redeem`). Nothing is sent anywhere. Only the newest link of a person is good.
+sets the password (`redeem`). Where a mail server is configured the link is sent as well (services.reset_mail). Only the
+newest link of a person is good.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from server.services.audits import audit, save
 from server.services.identity import Identity
 from server.services.journal import now
 from server.services.passwords import hash_password
-from server.services.tokens import seal
+from server.services.tokens import seal, unseal
 
 # ODK Central's tokens for this live a day, too.
 TOKEN_LIFE = dt.timedelta(hours=24)
@@ -74,6 +75,11 @@ def _write(session: Session, actor_id: int, secret_key: str) -> str:
         created_at=instant, expires_at=instant + TOKEN_LIFE, mailed_at=None,
     ))
     return token
+
+
+def token_of(secret_key: str, wish: PasswordReset) -> str | None:
+    """The token of a wish; None when it was sealed under another secret key."""
+    return unseal(secret_key, wish.token_sealed, _PURPOSE)
 
 
 def owner(session: Session, token: str) -> tuple[User, Actor] | None:

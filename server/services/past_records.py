@@ -16,7 +16,7 @@ from server.queries import merge_facts
 from server.queries.merge_rows import list_key
 from server.queries.merge_store import SqlMergeStore
 from server.queries.summaries import touched_roots
-from server.services import merging
+from server.services import merge_reports, merging
 from sync.merge.engine import Engine
 from sync.merge.facts import Fact, Report
 from sync.merge.memory import MemoryStore
@@ -44,7 +44,7 @@ def _as_known(session: Session, engine: Engine, key: str, record_id: str, known_
     reported = merge_facts.reported(session, fact_ids)
     # A report may have been corrected since: what it said then is read from its own versions.
     facts: list[Fact] = list(
-        merging.reports_known(session, touched_roots(session, sorted(reported)), engine.registers, known_until)
+        merge_reports.reported(session, touched_roots(session, sorted(reported)), engine.registers, known_until)
     )
     facts += [
         Report(f"one:{o.id}", (o.clock, o.id), (o,), o.fact_id)

@@ -58,13 +58,15 @@ def create(session: Session, who: Identity, name: str, description: str | None) 
 
 
 def change(session: Session, who: Identity, project: Project, changes: dict[str, Any]) -> Project:
-    """Changes name, description or archived, and commits."""
+    """Changes name, description, archived or cleanPhotos, and commits."""
     if "name" in changes:
         project.name = entries.text("name", changes["name"])
     if "description" in changes:
         project.description = _text(changes["description"])
     if "archived" in changes:
         project.archived = bool(changes["archived"])
+    if "cleanPhotos" in changes:
+        project.clean_photos = changes["cleanPhotos"]
     project.updated_at = now()
     audit(session, who, "project.update", f"project/{project.id}", {key: changes[key] for key in sorted(changes)})
     session.commit()

@@ -33,9 +33,11 @@ class Decision:
 
 
 def decision_about(session: Session, row: Submission) -> Decision | None:
-    """The decision about a copy in quarantine, or None while it waits."""
+    """The decision about a copy in quarantine, or None while it waits. A rejection that was taken back is none."""
     subject = queries.fact_uuid(session, row.fact_id)
-    found = queries.deciding_events(session, [subject] if subject else [], ("ACCEPT", "REJECT"))
+    events = queries.deciding_events(session, [subject] if subject else [], ("ACCEPT", "REJECT", "REOPEN"))
+    reopened = {event.payload.get("target") for event, _fact in events if event.type == "REOPEN"}
+    found = [(event, fact) for event, fact in events if event.type != "REOPEN" and fact.uuid not in reopened]
     if not found:
         return None
     event, fact = found[0]
@@ -83,6 +85,19 @@ def reject(session: Session, fact_id: int, identity: Identity, note: str | None 
     """Keeps a copy out for good and commits; the copy stays readable. Raises Problem not_found, state_conflict."""
     row = _waiting(session, fact_id)
     event = _event(session, "REJECT", row, {"note": note}, identity)
+    session.commit()
+    return event
+
+
+def reopen(session: Session, fact_id: int, identity: Identity, note: str | None = None) -> Fact:
+    """Takes a rejection back and commits: the copy waits for a decision again. Raises Problem not_found, state_conflict."""
+    row = queries.submission(session, fact_id)
+    if row is None or row.disposition != "quarantined":
+        raise Problem("not_found")
+    decision = decision_about(session, row)
+    if decision is None or decision.event.type != "REJECT":
+        raise Problem("state_conflict", reason="this report is not rejected")
+    event = _event(session, "REOPEN", row, {"target": decision.fact.uuid, "note": note}, identity)
     session.commit()
     return event
 

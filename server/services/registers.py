@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy.orm import Session
 
 from server.models import Record
 from server.problems import Problem
 from server.queries import forms as form_queries
-from server.queries import records
+from server.queries import lookups, mission, records
 from server.services.identity import Identity, Verb
 from server.services.journal import now
 from sync.merge.names import fold
 from sync.merge.positions import parse_position
-from sync.registers import Property, Register, load_registers, plain_register
+from sync.registers import Property, Register, Section, load_registers, plain_register
 
 # A facility that nobody confirmed for this long is shown as not confirmed (questionnaire: at least every 6 months).
 STALE = dt.timedelta(days=183)
@@ -57,6 +57,9 @@ class Words:
 
     def __init__(self, session: Session, register: Register, language: str, guarded: bool = True) -> None:
         self.register, self.language, self._guarded = register, language, guarded
+        self._session = session
+        self._named: dict[str, dict[str, str]] = {}
+        self._units: dict[str, str] | None = None
         # Every record has a sensitivity, whether or not a property of the register asks for it.
         lists = {prop.code_list for prop in register.properties.values() if prop.code_list} | {"sensitivity"}
         self._labels = records.code_labels(session, lists)
@@ -90,12 +93,55 @@ class Words:
             return self.code(prop.code_list, text)
         if prop.type == "area":
             return self.area(text)
+        if prop.type in ("entity", "entities"):
+            return self._entities(prop.register or "", text.split())
+        if prop.type == "unit":
+            return self._unit(text)
+        if prop.type == "datetime":
+            return text[:16].replace("T", " ")
         return _coordinates(text) if prop.type == "geopoint" else text
 
-    def options(self, name: str) -> list[tuple[str, str]]:
-        """The codes that a select property can have, in the order of their list."""
-        wanted, french = self.register.properties[name].code_list, self.language == "fr"
-        return [(code, labels[french]) for (listed, code), labels in self._labels.items() if listed == wanted]
+    def title(self, record: Any) -> str:
+        """What a record is called: by the register file's properties where it names some, else by its label."""
+        named = [self.value(name, record.data.get(name)) for name in self.register.title]
+        return " · ".join(text for text in named if text) or str(record.label)
+
+    def learn(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Looks up at once what the values of these records name, so that each is not asked for by itself."""
+        wanted: dict[str, set[str]] = {}
+        rows = list(found)
+        for prop in self.register.properties.values():
+            if prop.type in ("entity", "entities"):
+                ids = {one for row in rows for one in str(row.get(prop.name) or "").split()}
+                wanted.setdefault(prop.register or "", set()).update(ids - set(self._named.get(prop.register or "", {})))
+        for name, ids in wanted.items():
+            labels = records.labels_of_entities(self._session, name, ids) if ids else {}
+            self._named.setdefault(name, {}).update({one: labels.get(one, one) for one in ids})
+
+    def _entities(self, name: str, ids: Sequence[str]) -> str:
+        """The names of the things that a value points to; ids that nothing is known of stay as they are."""
+        known = self._named.setdefault(name, {})
+        missing = [one for one in ids if one not in known]
+        if missing:
+            labels = records.labels_of_entities(self._session, name, missing)
+            known.update({one: labels.get(one, one) for one in missing})
+        if self._guarded and definitions()[name].sensitivity in GUARDED:
+            return "•••"
+        return ", ".join(known[one] for one in ids)
+
+    def _unit(self, code: str) -> str:
+        if self._units is None:
+            self._units = lookups.unit_names(self._session)
+        return self._units.get(code, code)
+
+    def options(self, name: str, *, ended: bool = False) -> list[tuple[str, str]]:
+        """The codes that a select property can have, in the order of their list. ended: those too that only old records have."""
+        wanted, french = self.register.properties[name].code_list or "", self.language == "fr"
+        gone = set() if ended else mission.ended_codes(self._session, [wanted], now().date())
+        return [
+            (code, labels[french]) for (listed, code), labels in self._labels.items()
+            if listed == wanted and (listed, code) not in gone
+        ]
 
 
 def _coordinates(text: str) -> str:
@@ -133,7 +179,10 @@ def state_of(rules: Register, data: Mapping[str, Any]) -> str:
 
 
 def columns(rules: Register) -> list[str]:
-    """The properties that a list shows besides name, area and last confirmation: type, state, then two more codes or counts."""
+    """The properties that a list shows besides name, area and last confirmation: the register file's, else type, state, then
+    two more codes or counts."""
+    if rules.columns:
+        return list(rules.columns)
     state, kind = state_property(rules), rules.matching.type if rules.matching else None
     first = [name for name in (kind, state.name if state else None) if name]
     skipped = {*first, rules.label_property, rules.matching.group if rules.matching else None}
@@ -150,16 +199,22 @@ def filterable(rules: Register) -> list[str]:
     """The select properties that a list can be narrowed by: group, type and state first, three at most."""
     state, match = state_property(rules), rules.matching
     keys = (match.group, match.type) if match else ()
-    first = [name for name in (*keys, state.name if state else None) if name]
-    more = [prop.name for prop in rules.properties.values() if prop.type == "select_one" and prop.name not in first]
+    flow = rules.states.property if rules.states else None
+    first = [name for name in (flow, *keys, state.name if state else None) if name]
+    shown = sorted(rules.properties.values(), key=lambda prop: prop.name not in (*rules.title, *rules.columns))
+    more = [prop.name for prop in shown if prop.type == "select_one" and prop.name not in first]
     return [*first, *more][:3]
 
 
 def filters(rules: Register, asked: Mapping[str, str]) -> records.Filters:
-    """Filters from a page's query: q, area, stale (days), contested, unplaced, and one per filterable property."""
+    """Filters from a page's query: q (words, or a position in degrees or MGRS: what lies within 5 km of it), area, stale (days),
+    contested, unplaced, and one per filterable property."""
     equal = tuple((name, asked[name]) for name in filterable(rules) if asked.get(name))
+    sought = asked.get("q", "")[:200]
+    at = parse_position(sought.replace(",", " ").strip()) if any(letter.isdigit() for letter in sought) else None
     return records.Filters(
-        words=tuple(fold(asked.get("q", "")[:200]).split()), area=asked.get("area") or None, equal=equal,
+        words=() if at else tuple(fold(sought).split()), near=(at.lat, at.lon) if at else None,
+        area=asked.get("area") or None, equal=equal,
         stale_before=_stale_before(asked.get("stale", "")), contested=asked.get("contested") == "yes",
         unplaced=asked.get("unplaced") == "yes",
     )
@@ -213,6 +268,7 @@ class Overview:
     placed: int
     stale: int
     contested: int
+    section: str = "other"
 
 
 def overview(session: Session, identity: Identity, language: str, project_id: int = 1) -> list[Overview]:
@@ -221,20 +277,22 @@ def overview(session: Session, identity: Identity, language: str, project_id: in
     shown = []
     for dataset in form_queries.datasets(session, project_id):
         rules = register(session, dataset.name, project_id)
-        shown.append(Overview(dataset.name, rules.label(language), *counted.get(dataset.name, (0, 0, 0, 0))))
-    return sorted(shown, key=lambda one: (one.name not in definitions(), -one.total, one.label))
+        shown.append(Overview(dataset.name, rules.label(language), *counted.get(dataset.name, (0, 0, 0, 0)), rules.section))
+    order = get_args(Section)
+    return sorted(shown, key=lambda one: (order.index(one.section), one.name not in definitions(), -one.total, one.label))
 
 
 def points(rules: Register, spoken: Words, rows: Iterable[Record], href: str) -> Iterator[dict[str, Any]]:
     """GeoJSON features for the map; `href` is the address of a record with {id} in it."""
-    shown = columns(rules)
+    # Names of other things would be looked up one by one here, and a map has thousands of points.
+    shown = [name for name in columns(rules) if rules.properties[name].type not in ("entity", "entities")]
     for row in rows:
         lines = [spoken.value(name, row.data.get(name)) for name in shown[:3]]
         yield {
             "type": "Feature", "id": row.id,
             "geometry": {"type": "Point", "coordinates": [row.lon, row.lat]},
             "properties": {
-                "title": row.label, "href": href.replace("{id}", row.id), "state": state_of(rules, row.data),
+                "title": spoken.title(row), "href": href.replace("{id}", row.id), "state": state_of(rules, row.data),
                 "lines": [line for line in lines if line],
             },
         }
@@ -254,9 +312,14 @@ def find(session: Session, identity: Identity, name: str, record_id: str, projec
 def check_value(session: Session, rules: Register, name: str, value: str) -> None:
     """Raises invalid_input unless the value fits the property's type: a code of its list, a number, a position, an area."""
     prop = rules.properties.get(name)
+    if prop is not None and rules.states is not None and rules.states.property == name:
+        raise Problem("invalid_input", reason="Property: a state is changed by its own form.", field="Property")
     if prop is None:
         raise Problem("invalid_input", reason="Property: the register has no such property.", field="Property")
-    known = records.code_labels(session, [prop.code_list]) if prop.code_list else {}
+    known: Collection[tuple[str, str]] = ()
+    if prop.code_list:
+        ended = mission.ended_codes(session, [prop.code_list], now().date())
+        known = records.code_labels(session, [prop.code_list]).keys() - ended
     fits = {
         "select_one": (prop.code_list or "", value) in known,
         "select_multiple": all((prop.code_list or "", code) in known for code in value.split()),

@@ -19,6 +19,7 @@ from server.queries import mission, returns
 from server.services import entries, report_duplicates
 from server.services.identity import Identity, Verb
 from server.services.journal import now, record_event
+from sync.reminders import Reminder, reminder
 from sync.returns import Cell, Delivery, Month, Owner, Tally, Terms, Waiver, assess, tally
 
 MONTHS_SHOWN = 6
@@ -37,7 +38,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """The board of one form. `tally` is of the chosen (last) month, at the freeze once `frozen`; `late_changes` came after."""
+    """The board of one form. `tally` is of the chosen (last) month, at the freeze once `frozen`; `late_changes` came after.
+
+    reminders: what that month's posts are to be reminded of today.
+    """
 
     xml_form_id: str
     title: str
@@ -49,6 +53,7 @@ class Board:
     terms: Terms
     frozen: bool
     late_changes: int
+    reminders: tuple[tuple[Row, Reminder], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,10 @@ def _board(
     standing = tally([_cell(form, row, month, sources, min(at, row.terms.frozen(month))) for row in kept])
     late = sum(row.cells[-1].late_changes for row in kept if row.cells[-1] is not None)
     rates = tuple(tally([row.cells[index] for row in kept]).rate for index in range(len(months)))
-    return Board(form, returns.form_title(session, project_id, form), month, months, kept, standing, rates, first, frozen, late)
+    due = [(row, reminder(row.cells[-1], row.terms, at)) for row in kept]
+    reminders = tuple((row, found) for row, found in due if found is not None)
+    title = returns.form_title(session, project_id, form)
+    return Board(form, title, month, months, kept, standing, rates, first, frozen, late, reminders)
 
 
 def _sector(identity: Identity) -> int | None:

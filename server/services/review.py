@@ -23,7 +23,8 @@ from sync.merge.facts import Verdict
 
 Answer = Literal["same", "different", "unsure"]
 ANSWERS: dict[str, tuple[Answer, ...]] = {
-    "pair": ("same", "different", "unsure"), "contested": ("different",), "proposal": ("same", "different"), "held": (),
+    "pair": ("same", "different", "unsure"), "disputed": ("same", "different"), "contested": ("different",),
+    "proposal": ("same", "different"), "held": (),
 }  # fmt: skip
 OWN_DECISIONS = 12
 
@@ -99,6 +100,20 @@ def _pair(session: Session, identity: Identity, asked: ReviewTask, said: str, re
     return merging.judge(session, identity, asked.a_observation or "", asked.b_observation or "", cast(Verdict, said), reason)
 
 
+def _disputed(session: Session, identity: Identity, asked: ReviewTask, said: str, reason: str | None) -> Fact:
+    """A second person decides, or one of the two comes round; who says again what he said settles nothing."""
+    if said == own_side(session, identity, asked):
+        raise Problem("state_conflict", reason="you said so already; somebody else decides, or you agree with the other.")
+    return _pair(session, identity, asked, said, reason)
+
+
+def own_side(session: Session, identity: Identity, asked: ReviewTask) -> str | None:
+    """Which side this actor is on in a dispute: "same", "different", or None for a second person."""
+    named = [str(asked.features[side]) for side in ("same", "different")]
+    made = queries.events_by_uuid(session, named)
+    return next((event.payload["verdict"] for fact, event in made if fact.actor_name == identity.name), None)
+
+
 def _contested(session: Session, identity: Identity, asked: ReviewTask, _said: str, reason: str | None) -> Fact:
     """The suspended "same" is taken back; to uphold it, the "different" against it is taken back on the record's page."""
     target = str(asked.features["judgement"])
@@ -114,7 +129,7 @@ def _proposal(session: Session, identity: Identity, asked: ReviewTask, said: str
 
 
 _ANSWERED: dict[str, Callable[[Session, Identity, ReviewTask, str, str | None], Fact]] = {
-    "pair": _pair, "contested": _contested, "proposal": _proposal,
+    "pair": _pair, "disputed": _disputed, "contested": _contested, "proposal": _proposal,
 }  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from server.services import folding, merging
 from server.services.identity import Identity
 
 # Obvious: one name, one type and this near (twice the register's certain distance, for phones under trees), or a score
-# that is wrong in about one of fifty cases (docs/matching.md, probabilities).
-NEAR_M, SURE = 50, 0.98
+# that is wrong in about one of a hundred cases (docs/matching.md, probabilities).
+NEAR_M, SURE = 50, 0.99
 # Levels that tell two neighbours of one name apart, such as "primary" and "secondary" or "1" and "2".
 DOUBTS = frozenset({
     "kind_clash", "type_differs", "number_clash", "number_one", "qualifier_clash", "qualifier_one", "phone_differs",

@@ -25,7 +25,7 @@ from server.queries import list_rows, report_files
 from server.queries import submission_lists as lists
 from server.queries import submissions as submission_queries
 from server.queries.submission_lists import Wanted
-from server.services import client_audits
+from server.services import clean_photos, client_audits
 from server.services.definitions import definition_of
 from server.services.export_csv import CsvForm, Shape
 from server.services.export_parts import StoredTexts, wording
@@ -196,6 +196,7 @@ def _logs(export: Export, archive: ZipStream) -> Iterator[bytes]:
 def _media(export: Export, archive: ZipStream, without: Container[str]) -> Iterator[bytes]:
     """The files by name, newest submission first; of several with one name the first keeps it and the others get a number."""
     store, session = export.source.store, export.source.session
+    clean = clean_photos.wanted(session, export.form.project_id)
     with closing(_Names()) as names:
         for batch in export.batches():
             secrets = export.source.encrypted(export.words.root, [row.current_fact_id for row in batch if row.encrypted])
@@ -210,8 +211,11 @@ def _media(export: Export, archive: ZipStream, without: Container[str]) -> Itera
                     if file.name in without:
                         continue
                     target = names.taken(entry_name(file.name), file.blob_sha256)
-                    if target is not None and store.exists(file.blob_sha256):
-                        yield from archive.entry(f"media/{target}", file.chunks(store))
+                    if target is None or not store.exists(file.blob_sha256):
+                        continue
+                    pieces = clean_photos.leaving(file.name, file.chunks(store)) if clean else file.chunks(store)
+                    if pieces is not None:
+                        yield from archive.entry(f"media/{target}", pieces)
 
 
 class _Names:

@@ -21,7 +21,7 @@ from server.queries import list_rows
 from server.queries import submission_lists as lists
 from server.queries import submissions as queries
 from server.queries.submission_lists import Listed, Wanted
-from server.services import documents, folding, held_updates, intake, media, report_events, report_versions
+from server.services import clean_photos, documents, folding, held_updates, intake, media, report_events, report_versions
 from server.services.blobs import BlobStore
 from server.services.identity import Identity
 from server.services.intake import Receipt, Sender
@@ -193,11 +193,14 @@ def _expected(session: Session, each: Version) -> list[str]:
 
 
 def file(session: Session, settings: Settings, each: Version, name: str) -> Content:
-    """One file of a version. Raises Problem not_found."""
+    """One file of a version; a photo clean where the project wants that. Raises Problem not_found, and unsupported_type
+    for a photo that cannot be cleaned.
+    """
     found = each.files.get(name)
     if found is None:
         raise Problem("not_found")
-    return media.stored_file(session, settings, found.blob_sha256, found.content_type)
+    whole = media.stored_file(session, settings, found.blob_sha256, found.content_type)
+    return clean_photos.clean(name, whole) if clean_photos.wanted(session, each.row.project_id) else whole
 
 
 def add_file(

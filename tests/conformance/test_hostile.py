@@ -118,20 +118,20 @@ EIGHT_MEGABYTES = {
 
 
 @pytest.mark.parametrize("name", EIGHT_MEGABYTES)
-def test_one_answer_of_8_mb_costs_under_60_mb(project: Project, conformance_server: RunningServer, name: str) -> None:
+def test_one_answer_of_8_mb_costs_under_65_mb(project: Project, conformance_server: RunningServer, name: str) -> None:
     project.publish()
     phone, text = project.phone("patrol"), EIGHT_MEGABYTES[name]
     xml = _report(b"<name>" + text + b"</name>")
     project.submissions()
 
-    with harmless(conformance_server, megabytes=60):
+    with harmless(conformance_server, megabytes=65):
         assert phone.send(xml).status_code == 201
         (listed,) = project.submissions()
-    with harmless(conformance_server, seconds=10.0, megabytes=60):
+    with harmless(conformance_server, seconds=10.0, megabytes=65):
         assert project.api("GET", f"/forms/patrol/submissions/{part(listed['instanceId'])}.xml").content == xml
-    with harmless(conformance_server, seconds=10.0, megabytes=60):
+    with harmless(conformance_server, seconds=10.0, megabytes=65):
         (row,) = project.api("GET", "/forms/patrol.svc/Submissions").json()["value"]
-    with harmless(conformance_server, seconds=10.0, megabytes=60):
+    with harmless(conformance_server, seconds=10.0, megabytes=65):
         zipped = project.api("GET", "/forms/patrol/submissions.csv.zip").content
 
     assert row["name"] == text.decode()
@@ -140,15 +140,20 @@ def test_one_answer_of_8_mb_costs_under_60_mb(project: Project, conformance_serv
         assert (b"'" + cell if cell[:1] == b"=" else cell) in archive.read("patrol.csv")
 
 
-def test_10_mb_of_200_000_nodes_cost_under_100_mb_in_all(project: Project, conformance_server: RunningServer) -> None:
+@pytest.mark.parametrize("files", [{}, {"photo.jpg": b"\xff\xd8" + bytes(200_000)}], ids=["alone", "with a photo"])
+def test_10_mb_of_200_000_nodes_cost_little_more_than_one_tree(
+    project: Project, conformance_server: RunningServer, files: dict[str, bytes]
+) -> None:
     project.publish()
     phone, xml = project.phone("patrol"), _report((b"<a>" + b"x" * 42 + b"</a>") * 200_000)
     project.submissions()
 
-    # Some 75 MB in the web process and again in the worker, which begins when the first has let go.
-    with harmless(conformance_server, seconds=10.0, megabytes=100):
-        with harmless(conformance_server, megabytes=100):
-            assert phone.send(xml).status_code == 201
+    # Some 75 MB in the web process and again in the worker, which begins when the first has let go. With a file the answers
+    # are read once more for the names that they give.
+    most = 115 if files else 100
+    with harmless(conformance_server, seconds=10.0, megabytes=most):
+        with harmless(conformance_server, megabytes=most):
+            assert phone.send(xml, files).status_code == 201
         (listed,) = project.submissions()
     for path in (f"/submissions/{part(listed['instanceId'])}.xml", ".svc/Submissions", "/submissions.csv.zip"):
         with harmless(conformance_server, seconds=10.0, megabytes=100):

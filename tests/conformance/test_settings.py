@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-import re
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pypdfium2
 import pytest
-import requests
 import zxingcpp
 
-from tests.conformance.conftest import ADMIN, PASSWORD, Patrol, log_in
+from tests.conformance.browsing import browse
+from tests.conformance.conftest import Patrol, log_in
 from tests.conformance.mission import OPENROSA, TIMEOUT, Mission, Phone, Project
 from tests.conformance.samples import form_xml, new_id, report_xml
 from tests.processes import RunningServer
@@ -33,17 +32,6 @@ def everywhere(conformance_server: RunningServer) -> Iterator[RunningServer]:
     listening = RunningServer(conformance_server.settings, processes=1, threads=4, worker=False, host="0.0.0.0")
     yield listening.start()
     listening.kill()
-
-
-def browse(base_url: str) -> requests.Session:
-    """A browser in which the administrator is logged in."""
-    browser = requests.Session()
-    page = browser.get(f"{base_url}/login", timeout=TIMEOUT).text
-    token = re.search(r'name="csrf_token" value="([0-9a-f]+)"', page)
-    assert token is not None
-    form = {"email": ADMIN, "password": PASSWORD, "csrf_token": token.group(1)}
-    assert browser.post(f"{base_url}/login", data=form, timeout=TIMEOUT, allow_redirects=False).status_code == 303
-    return browser
 
 
 def qr_text(base_url: str, device_id: int) -> str:

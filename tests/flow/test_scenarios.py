@@ -8,7 +8,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from server.models import ReviewTask
+from server.models import Release, ReviewTask, SubmissionSummary
 from server.services import journal, returns
 from server.services import mission as services
 from sync.returns import Month
@@ -104,6 +104,11 @@ def test_scenario_2_older_news_that_comes_later_does_not_open_the_route(mission:
     page = mission.browser("hq_officer").get(f"{mission.base_url}/registers/routes/{record.id}", timeout=60)
     assert (record.data["passability"], record.data["max_vehicle"]) == ("closed", "0")
     assert TEAM_SITE in page.text
+    # No notice: nothing is released or proposed for release, nobody is asked and no alarm is raised.
+    with mission.session() as session:
+        asked = session.scalars(select(ReviewTask.id).where(ReviewTask.dataset == "routes")).all()
+        raised = session.scalars(select(SubmissionSummary.root_fact_id).where(SubmissionSummary.alarm.is_not(None))).all()
+        assert (list(session.scalars(select(Release.number))), list(asked), list(raised)) == ([], [], [])
 
 
 def test_scenario_3_an_empty_answer_wipes_nothing(mission: Mission) -> None:
@@ -123,6 +128,8 @@ def test_scenario_3_an_empty_answer_wipes_nothing(mission: Mission) -> None:
     (record,) = mission.records("settlements")
     assert record.data["pop_total"] in {2400, "2400"}
     assert record.provenance["pop_total"]["unit"] == BANBATT
+    assert dt.datetime.fromisoformat(record.provenance["pop_total"]["observed_at"]).astimezone(ZONE).date() == day(3).date()
+    assert dt.datetime.fromisoformat(record.provenance["max_vehicle"]["observed_at"]).astimezone(ZONE).date() == day(6).date()
     assert record.data["max_vehicle"] == "3"
 
 

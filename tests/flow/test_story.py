@@ -33,7 +33,7 @@ AREAS = "code,name,level,parent_code,sector\nCF32,Ouham,1,,EAST\nCF321,Bossangoa
 ADMIN, OFFICER, OTHER, PARTNER = (f"{name}@example.org" for name in ("admin", "officer", "other", "partner"))
 PASSWORD = "four unrelated words here"
 # What an NGO may have of a facility of moderate sensitivity (rule C.2), and what the release says of itself.
-RELEASED = {"name", "group", "type", "ownership", "functionality", "damage", "adm2_pcode"}
+RELEASED = {"name", "group", "type", "ownership", "functionality", "damage", "adm2_pcode", "func_reason", "h_stockout"}
 FRAME = {"release", "label", "area_code", "precision", "audience", "released_at", "valid_until"}
 
 

@@ -9,8 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.models import Area, CodeItem, Record, ReviewTask
-from server.queries import accounts
-from server.services import authentication, code_lists, folding, form_datasets
+from server.services import code_lists, folding, form_datasets
 from server.services.identity import Identity
 from tests.cast import Cast
 from tests.server import patrols
@@ -26,10 +25,8 @@ class Picture:
     cast: Cast
 
     def identity(self, role: str) -> Identity:
-        """The identity of a person of the cast, as a page's cookie gives it."""
-        found = accounts.user_by_actor(self.session, self.cast.people[role].actor_id)
-        assert found is not None
-        return authentication.user_identity(*found, how="cookie")
+        """The identity of a person of the cast."""
+        return self.cast.identity(role)
 
     def record(self, record_id: str = GBADE) -> Record:
         """A record of the register of facilities."""

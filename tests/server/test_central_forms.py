@@ -66,6 +66,16 @@ def test_a_draft_is_tried_changed_and_published_as_another_version(api: Api) -> 
     assert (api.get("")["version"], api.get("/versions/1")["version"]) == ("2b", "1")
 
 
+@pytest.mark.parametrize("version", ["%01", "2%00b", "%EF%BF%BF", "%0C", "9" * 250])
+def test_a_version_that_no_form_can_have_is_refused_and_the_draft_stays(api: Api, version: str) -> None:
+    api.client.post(f"{api.form}/draft?ignoreWarnings=true", headers=api.head)
+    answer = api.client.post(f"{api.form}/draft/publish?version={version}", headers=api.head)
+
+    assert (answer.status_code, answer.get_json()["code"]) in {(400, 400.8), (400, 400.2)}
+    assert api.get("/draft")["xmlFormId"] == "visit"
+
+
+
 def test_an_empty_body_makes_a_draft_of_the_published_version(api: Api) -> None:
     answer = api.client.post(f"{api.form}/draft", headers=api.head)
 

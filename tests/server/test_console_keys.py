@@ -76,3 +76,14 @@ def test_what_cannot_be_done_is_said_in_a_line(prepared: RunningServer, words: t
 
     assert failed.returncode == 1
     assert "Traceback" not in failed.stderr
+
+
+def test_publishing_says_which_questions_no_register_reads(prepared: RunningServer, tmp_path: Path) -> None:
+    path = tmp_path / "patrol.xml"
+    path.write_text(form_xml("patrol"))
+
+    told = run(prepared, "form", "publish", str(path)).stdout
+    shipped = run(prepared, "form", "publish", str(REPOSITORY / "forms" / "library" / "route_status.xlsx")).stdout
+
+    assert "no register reads: name, place" in told
+    assert "no register reads" not in shipped

@@ -54,6 +54,26 @@ def test_file_is_closed_to_others(app: Flask, cast: Cast, facilities: None, role
     assert cast.page_client(app, role).get("/registers/facilities.csv").status_code == 403
 
 
+@pytest.mark.parametrize("kind", ["csv", "geojson", "gpkg"])
+def test_names_of_persons_stay_out_unless_they_are_asked_for(
+    app: Flask, session: Session, cast: Cast, kind: str
+) -> None:
+    session.add(Dataset(project_id=1, name="contacts", register="contacts", created_at=now()))
+    session.add(Record(
+        id=str(uuid.uuid4()), project_id=1, dataset="contacts", label="Mayor", provenance={}, aliases=[], version=1,
+        data={"function": "Mayor", "c_consent": "yes", "c_name": "A. Person", "c_phone": "+23670000000"}, entity_count=1,
+        observation_count=1, sector_id=cast.sector_ids[0], created_at=now(),
+    ))
+    session.commit()
+    client = cast.page_client(app, "officer")
+
+    usual, asked = (client.get(f"/registers/contacts.{kind}{query}").data for query in ("", "?personal=true"))
+
+    told = (b"Mayor", b"A. Person", b"+23670000000")
+    assert [each in usual for each in told] == [True, False, False]
+    assert [each in asked for each in told] == [True, True, True]
+
+
 def test_download_is_written_down(app: Flask, session: Session, cast: Cast, facilities: None) -> None:
     cast.page_client(app, "officer").get("/registers/facilities.geojson?purpose=Handover")
 

@@ -261,6 +261,17 @@ class TestReports:
         assert "2 reports unlocked." in page
         assert "nothing locked" in page
 
+    def test_the_inbox_marks_a_report_as_long_as_it_is_locked(
+        self, app: Flask, session: Session, cast: Cast, pair: KeyPair, tmp_path: Path, officer: FlaskClient
+    ) -> None:
+        fact_id = encrypted_visit(app, session, cast, pair, tmp_path)
+        before = officer.get("/reports").text
+
+        unlock(officer, session, fact_id)
+
+        assert ">locked</span>" in before
+        assert ">locked</span>" not in officer.get("/reports").text
+
     def test_a_new_sheet_keeps_the_forms_key(self, app: Flask, session: Session, cast: Cast, pair: KeyPair) -> None:
         sheet = Path("forms/library/cimic_patrol.xlsx").read_bytes()
 

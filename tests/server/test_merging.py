@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from server.models import CandidatePair, Entity, Fact, Observation, PendingFact, Record, ReviewTask
+from server.queries import merge_facts
 from server.queries.merge_facts import PROJECTIONS
-from server.services import folding, journal, merging
+from server.services import folding, journal, merging, rebuilding
 from server.services.identity import ROLES, Identity
 from sync.merge.matching import reason
 from tests.cast import Cast
@@ -114,6 +116,59 @@ def test_rebuild_makes_the_same_rows_again(session: Session, hq: Identity) -> No
 
     assert drained.failing == ()
     assert everything(session) == before
+
+
+def test_a_rebuild_that_was_killed_is_finished_by_ordinary_folding(
+    session: Session, hq: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_patrols(session, hq.actor_id)
+    before = everything(session)
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "make_records", killed)
+        with pytest.raises(KeyboardInterrupt):
+            folding.rebuild(session)
+    session.rollback()
+    in_a_while = datetime.now(UTC) + 2 * rebuilding.ASIDE
+    monkeypatch.setattr(folding, "now", lambda: in_a_while)
+
+    folding.drain(session)
+
+    assert everything(session) == before
+
+
+def test_a_rebuild_leaves_what_it_cannot_make_to_ordinary_folding(
+    session: Session, hq: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_patrols(session, hq.actor_id)
+    before = everything(session)
+    monkeypatch.setattr(merging, "make_records", failing)
+
+    drained = folding.rebuild(session)
+
+    assert drained.failing == ()
+    assert everything(session) == before
+
+
+def test_what_is_put_back_during_a_rebuild_is_folded_by_the_worker(session: Session, hq: Identity) -> None:
+    two_patrols(session, hq.actor_id)
+    merge_facts.empty_projections(session)
+    merge_facts.set_aside(session, datetime.now(UTC) + rebuilding.ASIDE)
+    first, *others = merge_facts.aside(session, 0, 10)
+
+    folding.fold_again(session, [first])
+
+    assert merge_facts.claim(session, 10, datetime.now(UTC)) == [first]
+    assert merge_facts.done_aside(session, [first, *others]) == len(others)
+
+
+def killed(*_given: object) -> None:
+    """What a kill looks like from inside."""
+    raise KeyboardInterrupt
+
+
+def failing(*_given: object) -> None:
+    """A fault in the middle."""
+    raise RuntimeError("no record can be made")
 
 
 def test_edited_report_replaces_what_it_said(session: Session, hq: Identity) -> None:

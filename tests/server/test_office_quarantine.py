@@ -78,6 +78,40 @@ def test_rejecting_wants_a_reason_and_keeps_the_copy_readable(app: Flask, sessio
     assert browser.get(f"/quarantine/{copy.number}").status_code == 200
 
 
+def test_a_rejection_taken_back_lets_the_copy_wait_again(app: Flask, session: Session, cast: Cast) -> None:
+    _first, copy = conflicting(app, session, cast)
+    browser = cast.page_client(app, "officer")
+    browser.post(f"/quarantine/{copy.number}/reject", data={"note": "typed twice"})
+
+    browser.post(f"/quarantine/{copy.number}/reopen")
+
+    assert copy.number in browser.get("/quarantine").text
+    assert copy.number not in browser.get("/quarantine?decided=1").text
+    assert browser.post(f"/quarantine/{copy.number}/accept", data={"how": "separate"}).status_code == 303
+    assert copy.number in browser.get("/quarantine?decided=1").text
+
+
+def test_a_copy_rejected_again_after_that_is_rejected(app: Flask, session: Session, cast: Cast) -> None:
+    _first, copy = conflicting(app, session, cast)
+    browser = cast.page_client(app, "officer")
+    for _ in range(2):
+        browser.post(f"/quarantine/{copy.number}/reject", data={"note": "typed twice"})
+        browser.post(f"/quarantine/{copy.number}/reopen")
+    browser.post(f"/quarantine/{copy.number}/reject", data={"note": "once more"})
+
+    assert "once more" in browser.get(f"/quarantine/{copy.number}").text
+    assert copy.number not in browser.get("/quarantine").text
+
+
+def test_what_waits_or_is_accepted_cannot_be_reopened(app: Flask, session: Session, cast: Cast) -> None:
+    _first, copy = conflicting(app, session, cast)
+    browser = cast.page_client(app, "officer")
+    waiting = browser.post(f"/quarantine/{copy.number}/reopen")
+    browser.post(f"/quarantine/{copy.number}/accept", data={"how": "separate"})
+
+    assert (waiting.status_code, browser.post(f"/quarantine/{copy.number}/reopen").status_code) == (409, 409)
+
+
 def test_deciding_twice_is_refused(app: Flask, session: Session, cast: Cast) -> None:
     _first, copy = conflicting(app, session, cast)
     browser = cast.page_client(app, "officer")

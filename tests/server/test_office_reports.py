@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from flask import Flask
@@ -42,7 +43,8 @@ def test_an_officer_of_another_sector_sees_neither_list_nor_report_nor_photo(app
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("text=gbad", True), ("text=nowhere", False), ("text=%25", False), ("form=cimic_patrol", True), ("form=other", False),
+        ("text=gbad", True), ("text=GBÁDE", True), ("text=gbade", True),
+        ("text=nowhere", False), ("text=%25", False), ("form=cimic_patrol", True), ("form=other", False),
         ("unit=BANBATT-3", True), ("unit=TS-BOSSANGOA", False), ("state=new", True), ("state=approved", False),
         ("mark=alarm", False), ("mark=incomplete", True), ("mark=deleted", False), ("channel=openrosa", True),
         ("channel=radio", False),
@@ -126,6 +128,36 @@ def test_the_file_address_of_a_photo_gives_no_position_either(app: Flask, sessio
     answer = cast.page_client(app, "officer").get(f"/reports/{receipt.number}/files/a.jpg")
 
     assert dict(Image.open(io.BytesIO(answer.data)).getexif()) == {}
+
+
+def test_the_photo_at_its_own_size_is_the_one_that_was_taken_without_its_position(
+    app: Flask, session: Session, cast: Cast
+) -> None:
+    receipt = send(app, session, cast, visit({"photo": "a.jpg"}), {"a.jpg": photo(640, 480)})
+
+    answer = cast.page_client(app, "officer").get(f"/reports/{receipt.number}/photos/a.jpg?size=original")
+
+    image, taken = Image.open(io.BytesIO(answer.data)), Image.open(io.BytesIO(photo(640, 480)))
+    assert image.tobytes() == taken.tobytes()
+    assert dict(image.getexif()) == {0x0112: 6}
+    assert answer.headers["Content-Disposition"] == "attachment; filename=a.jpg"
+
+
+def test_the_report_says_where_a_photo_was_taken_and_how_far_that_is_from_its_position(
+    app: Flask, session: Session, cast: Cast
+) -> None:
+    told = visit({"photo": "a.jpg", "geometry": "6.4901 17.4520 0 5"})
+    receipt = send(app, session, cast, told, {"a.jpg": photo()})
+
+    page = cast.page_client(app, "officer").get(f"/reports/{receipt.number}").text
+
+    assert re.search(r"Taken at 6\.49000, 17\.45194, \d+ m from the report&#39;s position", page)
+
+
+def test_of_a_photo_without_a_position_nothing_is_said(app: Flask, session: Session, cast: Cast) -> None:
+    receipt = send(app, session, cast, visit({"photo": "a.jpg"}), {"a.jpg": photo(position=False)})
+
+    assert "Taken at" not in cast.page_client(app, "officer").get(f"/reports/{receipt.number}").text
 
 
 @pytest.mark.parametrize("data", [b"", b"<script>alert(1)</script>", b"\xff\xd8\xff\xe0" + b"\x00" * 40, photo()[:300]])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
-import time
 import uuid
 from collections.abc import Callable
 
@@ -56,6 +54,16 @@ def test_the_question_shows_both_sides_and_the_reason_in_one_sentence(officer: F
     assert 'data-key="s"' in page
     assert "BANBATT-3" in page
     assert "TS-BOSSANGOA" in page
+
+
+def test_what_weighs_how_much_is_one_key_away(officer: FlaskClient, picture: Picture) -> None:
+    page = officer.get("/review").text
+    told = page.split('<details class="weights">')[1].split("</details>")[0]
+    (task,) = picture.tasks()
+
+    assert 'data-key="w"' in told
+    assert all(f"{level} {weight:+.2f}" in told for level, weight in task.features["weights"].items())
+    assert f"{100 * task.score:.0f} %" in told
 
 
 def test_scenario_1_accepted_is_one_facility_with_the_later_state_and_the_alias(officer: FlaskClient, picture: Picture) -> None:
@@ -247,19 +255,6 @@ def test_a_moved_place_is_a_proposal_that_an_officer_takes(officer: FlaskClient,
     assert picture.record().lat == pytest.approx(6.5)
 
 
-def test_a_decision_with_the_next_question_costs_less_than_150_ms_of_work(officer: FlaskClient, picture: Picture) -> None:
-    more_pairs(picture, 6)
-    costs = []
-    for _decision in range(6):
-        task = picture.tasks()[0]
-        begun = time.process_time()
-        assert officer.post(f"/review/{task.id}", data={"answer": "different"}, headers=HTMX).status_code == 200
-        costs.append((time.process_time() - begun) * 1000)
-
-    # The processor's time and not the clock's, so that other programs of the machine do not count.
-    assert statistics.median(costs) < 150
-
-
 def statements(work: Callable[[], object]) -> int:
     """How many SQL statements the work takes."""
     said: list[str] = []
@@ -290,7 +285,7 @@ def test_a_decision_takes_a_bounded_number_of_statements_however_long_the_queue(
     long = decide()
 
     assert long <= short + 4
-    assert long < 110
+    assert long < 75
 
 
 def stamps(page: str) -> list[str]:

@@ -112,6 +112,24 @@ def test_addresses_keep_host_and_key_of_the_request(phone: Phone) -> None:
     assert f"https://field.example:8443{phone.path}/forms/patrol.xml" in answer.text
 
 
+@pytest.mark.parametrize(("declared", "told"), [("ISO-8859-1", "iso-8859-1"), ("UTF-8", "utf-8"), (None, "utf-8")])
+def test_a_form_is_served_with_the_encoding_that_its_bytes_are_in(
+    app: Flask, session: Session, cast: Cast, declared: str | None, told: str
+) -> None:
+    version = add_form(session, "old_form", title="Été")
+    text = version.xml.decode().split("?>", 1)[-1]
+    head = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    version.xml = f"{head}{text}".encode(declared or "utf-8")
+    version.md5 = hashlib.md5(version.xml, usedforsecurity=False).hexdigest()
+    session.commit()
+
+    answer = app.test_client().get(f"{cast.key_path(0)}/forms/old_form.xml", headers=HEADERS)
+
+    assert answer.headers["Content-Type"] == f"application/xml; charset={told}"
+    assert answer.data == version.xml
+    assert "Été" in answer.data.decode(told)
+
+
 @pytest.mark.parametrize("form_id", ["a b/ü#1", "http://example.org/form", "x.xml", "a%2Fb", "manifest", "draft"])
 def test_any_form_id_can_be_downloaded_and_sent(phone: Phone, session: Session, form_id: str) -> None:
     add_form(session, form_id, files=("adm1.csv",))

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from server.models import Event, Post, ReturnPlan, SubmissionSummary, Unit
 from server.problems import Problem
-from server.queries import accounts
-from server.services import authentication, journal, returns
-from server.services.identity import Identity
+from server.services import journal, returns
 from sync.returns import Month
 from tests.cast import Cast
 
 BANGUI = ZoneInfo("Africa/Bangui")
 OCTOBER = Month(2026, 10)
 FORM = "monthly_return"
-
-
-def person(session: Session, cast: Cast, role: str) -> Identity:
-    found = accounts.user_by_actor(session, cast.people[role].actor_id)
-    assert found is not None
-    return authentication.user_identity(*found, how="cookie")
 
 
 def at(day: int, hour: int = 12, minute: int = 0, month: int = 11) -> dt.datetime:
@@ -76,7 +70,7 @@ def scenario_4(session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch) ->
     plan(session)
     sites = {letter: add_site(session, cast, letter, dt.date(2026, 10, 20) if letter == "F" else None) for letter in "ABCDEFGH"}
     it_is(monkeypatch, at(1))
-    returns.waive(session, person(session, cast, "officer"), BANGUI, FORM, sites["G"].id, OCTOBER, "no patrols this month")
+    returns.waive(session, cast.identity("officer"), BANGUI, FORM, sites["G"].id, OCTOBER, "no patrols this month")
     send(session, "TS-A", at(3))
     send(session, "TS-B", at(4), nil=True)
     send(session, "TS-C", at(9), end=at(4, 18, 10))
@@ -88,7 +82,7 @@ def scenario_4(session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def board(session: Session, cast: Cast, role: str = "officer", month: Month = OCTOBER) -> returns.Board:
-    return returns.boards(session, person(session, cast, role), BANGUI, month)[0]
+    return returns.boards(session, cast.identity(role), BANGUI, month)[0]
 
 
 def states(shown: returns.Board) -> dict[str, str]:
@@ -125,7 +119,7 @@ def test_statistics_stay_as_they_were_at_the_freeze(
 
 
 def test_an_officer_of_another_sector_sees_no_row(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
-    assert returns.boards(session, person(session, cast, "other_sector"), BANGUI, OCTOBER) == []
+    assert returns.boards(session, cast.identity("other_sector"), BANGUI, OCTOBER) == []
 
 
 def test_headquarters_see_every_sector(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
@@ -136,11 +130,11 @@ def test_headquarters_see_every_sector(session: Session, cast: Cast, scenario_4:
 
 def test_an_officer_cannot_waive_a_return_of_another_sector(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
     with pytest.raises(Problem, match="Could not find"):
-        returns.waive(session, person(session, cast, "other_sector"), BANGUI, FORM, scenario_4["E"].id, OCTOBER, "not mine")
+        returns.waive(session, cast.identity("other_sector"), BANGUI, FORM, scenario_4["E"].id, OCTOBER, "not mine")
 
 
 def test_a_waiver_taken_back_is_owed_again(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
-    returns.unwaive(session, person(session, cast, "officer"), BANGUI, FORM, scenario_4["G"].id, OCTOBER)
+    returns.unwaive(session, cast.identity("officer"), BANGUI, FORM, scenario_4["G"].id, OCTOBER)
 
     assert states(board(session, cast))["G"] == "missing"
     assert session.query(Event).filter_by(type="WAIVE").count() == 1
@@ -148,13 +142,13 @@ def test_a_waiver_taken_back_is_owed_again(session: Session, cast: Cast, scenari
 
 def test_a_return_that_came_cannot_be_waived(session: Session, cast: Cast, scenario_4: dict[str, Post]) -> None:
     with pytest.raises(Problem, match="cannot be waived"):
-        returns.waive(session, person(session, cast, "officer"), BANGUI, FORM, scenario_4["A"].id, OCTOBER, "never mind")
+        returns.waive(session, cast.identity("officer"), BANGUI, FORM, scenario_4["A"].id, OCTOBER, "never mind")
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "a\x00b"])
 def test_a_waiver_needs_a_reason(session: Session, cast: Cast, scenario_4: dict[str, Post], reason: str) -> None:
     with pytest.raises(Problem) as refusal:
-        returns.waive(session, person(session, cast, "officer"), BANGUI, FORM, scenario_4["E"].id, OCTOBER, reason)
+        returns.waive(session, cast.identity("officer"), BANGUI, FORM, scenario_4["E"].id, OCTOBER, reason)
 
     assert refusal.value.status == 422
 
@@ -177,4 +171,39 @@ def test_a_report_without_a_known_unit_counts_for_the_post_that_sent_it(
 
 
 def test_without_a_plan_there_is_no_board(session: Session, cast: Cast) -> None:
-    assert returns.boards(session, person(session, cast, "officer"), BANGUI, OCTOBER) == []
+    assert returns.boards(session, cast.identity("officer"), BANGUI, OCTOBER) == []
+
+
+def test_the_page_gives_each_missing_return_as_text_for_the_radio_net(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    session.commit()
+    page = cast.page_client(app, "officer").get("/returns/2026-10").text
+
+    texts = re.findall(r"<pre>(.*?)</pre>", page, re.S)
+    assert [text.splitlines()[0] for text in texts] == ["TO: MILOBS TS-E", "TO: MILOBS TS-F"]
+    assert texts[0].splitlines()[1:4] == [
+        "COPY: Sector East", "RETURN: monthly_return, October 2026", "WAS DUE: 5 Nov 2026, 23:59",
+    ]
+    assert texts[0].splitlines()[-1] == "Reminder 3 of 3"
+
+
+def test_before_the_due_day_the_text_says_until_when_and_the_sector_gets_no_copy(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.commit()
+    it_is(monkeypatch, at(3, 9))
+    page = cast.page_client(app, "officer").get("/returns/2026-10").text
+
+    assert "\nDUE: " in page
+    assert "COPY:" not in page
+    assert "Reminder 1 of 3" in page
+
+
+def test_a_day_on_which_nobody_is_reminded_shows_no_texts(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.commit()
+    it_is(monkeypatch, at(1, 9))
+
+    assert "<pre>" not in cast.page_client(app, "officer").get("/returns/2026-10").text

@@ -193,13 +193,14 @@ def test_the_console_says_what_is_in_force_and_refuses_strangers_and_too_few_jud
     judged_mission(session, admin, 30)
     monkeypatch.setattr(console, "database", lambda: nullcontext((session, app.config["SETTINGS"])))
     email = session.scalars(select(User.email).where(User.role == "admin")).first() or ""
+    shipped = weights.state(session, "facilities").shipped
 
     shown = CliRunner().invoke(console.weights, ["show", "facilities"])
     few = CliRunner().invoke(console.weights, ["learn", "facilities", "--as", email])
     stranger = CliRunner().invoke(console.weights, ["back", "facilities", "--as", "nobody@example.org"])
     unknown = CliRunner().invoke(console.weights, ["adopt", "facilities", str(uuid.uuid4()), "--as", email])
 
-    assert shown.output.splitlines() == ["facilities: facilities-2 (shipped: facilities-2)", 'judgements: 30, 15 of them "same"']
+    assert shown.output.splitlines() == [f"facilities: {shipped} (shipped: {shipped})", 'judgements: 30, 15 of them "same"']
     assert "at least 200 are needed" in few.output
     assert "there is no account nobody@example.org" in stranger.output
     assert "there is no such proposal" in unknown.output
