@@ -108,12 +108,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """An officer's decision that a return is not owed, with its reason."""
+    """An officer's decision that a return is not owed, with its reason; taken_back_at: from then on it is owed again."""
 
     event: str
     at: dt.datetime
     by: str
     reason: str
+    taken_back_at: dt.datetime | None = None
+
+    def in_force(self, at: dt.datetime) -> bool:
+        """Whether it was given, and not yet taken back, at the instant."""
+        return self.at <= at and (self.taken_back_at is None or at < self.taken_back_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,22 +184,26 @@ def expectation(owner: Owner, month: Month, terms: Terms) -> Literal["owed", "ha
 
 
 def assess(
-    owner: Owner, month: Month, terms: Terms, deliveries: Sequence[Delivery], waiver: Waiver | None, at: dt.datetime,
+    owner: Owner, month: Month, terms: Terms, deliveries: Sequence[Delivery], waiver: Waiver | Sequence[Waiver] | None,
+    at: dt.datetime,
 ) -> Cell | None:
     """The state of one return at the instant `at` (UTC aware), or None when it was never owed and never came.
 
     Punctuality is the first report's, content the last one's: a correction supersedes and keeps, and never makes an
-    on-time return late.
+    on-time return late. Waivers given or taken back after the freeze are late changes like reports (rule C.7).
     """
     came = sorted((one for one in deliveries if one.received_at <= at), key=lambda one: (one.received_at, one.source))
     due = expectation(owner, month, terms)
-    waiver = waiver if waiver is not None and waiver.at <= at else None
+    waivers = () if waiver is None else (waiver,) if isinstance(waiver, Waiver) else tuple(waiver)
+    standing = next((one for one in reversed(waivers) if one.in_force(at)), None)
     if due == "none" and not came:
         return None
     changes = [one.received_at for one in came[1:]] + [one.changed_at for one in came if one.changed_at and one.changed_at <= at]
-    late_changes = sum(1 for instant in [*changes, *(one.received_at for one in came[:1])] if instant >= terms.frozen(month))
-    state = _state(due, month, terms, came, waiver, at)
-    return Cell(month, state, came[-1] if came else None, tuple(came[:-1]), waiver, len(changes), late_changes)
+    decisions = [instant for one in waivers for instant in (one.at, one.taken_back_at) if instant is not None and instant <= at]
+    instants = [*changes, *decisions, *(one.received_at for one in came[:1])]
+    late_changes = sum(1 for instant in instants if instant >= terms.frozen(month))
+    state = _state(due, month, terms, came, standing, at)
+    return Cell(month, state, came[-1] if came else None, tuple(came[:-1]), standing, len(changes), late_changes)
 
 
 def _state(

@@ -65,8 +65,17 @@ def _month(period: str | None) -> Month:
         raise Problem("not_found") from error
 
 
+def mark(cell: Cell) -> str:
+    """The badge's class of a cell: a short return at handover that has not come wants doing, one that came does not."""
+    if cell.state == "handover":
+        return "ok" if cell.arrived else "warn"
+    return MARKS[cell.state]
+
+
 def state_label(cell: Cell) -> str:
-    """The state in the reader's language."""
+    """The state in the reader's language; for a short return at handover also whether it came."""
+    if cell.state == "handover":
+        return f"{_label('handover')}: {_label('received' if cell.arrived else 'due')}"
     if cell.state == "late" and not cell.arrived:
         return str(_("Overdue"))
     return _label(cell.state)
@@ -119,6 +128,7 @@ def board(period: str | None = None) -> str:
         following=month.plus(1),
         latest=returns.last_owed(zone()),
         marks=MARKS,
+        mark=mark,
         label=_label,
         state_label=state_label,
         radio_text=radio_text,
@@ -141,6 +151,8 @@ def detail(period: str, xml_form_id: str, post_id: int) -> str:
         cell=cell,
         month=month,
         marks=MARKS,
+        mark=mark,
+        label=_label,
         state_label=state_label,
         due=row.terms.due(month),
         missing=row.terms.missing(month),

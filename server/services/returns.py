@@ -40,6 +40,8 @@ class Row:
 class Board:
     """The board of one form. `tally` is of the chosen (last) month, at the freeze once `frozen`; `late_changes` came after.
 
+    rates: on-time rate per month of `months`, each at its own freeze once that has passed; None where nothing was owed.
+    revisions: per month, how many changes came after its freeze; the last is `late_changes`.
     reminders: what that month's posts are to be reminded of today.
     """
 
@@ -53,6 +55,7 @@ class Board:
     terms: Terms
     frozen: bool
     late_changes: int
+    revisions: tuple[int, ...]
     reminders: tuple[tuple[Row, Reminder], ...] = ()
 
 
@@ -61,7 +64,7 @@ class _Sources:
     """What was read for a board: reports by (post id, period), waivers by subject."""
 
     came: Mapping[tuple[int, str], list[Delivery]]
-    waivers: Mapping[str, Waiver]
+    waivers: Mapping[str, list[Waiver]]
 
 
 def subject(xml_form_id: str, post_code: str, month: Month) -> str:
@@ -97,13 +100,13 @@ def _board(
     kept = tuple(row for row in rows if any(cell is not None for cell in row.cells))
     first = next(iter(terms.values()))
     frozen = at >= first.frozen(month)
-    standing = tally([_cell(form, row, month, sources, min(at, row.terms.frozen(month))) for row in kept])
-    late = sum(row.cells[-1].late_changes for row in kept if row.cells[-1] is not None)
-    rates = tuple(tally([row.cells[index] for row in kept]).rate for index in range(len(months)))
+    tallies = [tally([_cell(form, row, each, sources, min(at, row.terms.frozen(each))) for row in kept]) for each in months]
+    late = tuple(sum(cell.late_changes for row in kept if (cell := row.cells[index]) is not None) for index in range(len(months)))
+    rates = tuple(each.rate for each in tallies)
     due = [(row, reminder(row.cells[-1], row.terms, at)) for row in kept]
     reminders = tuple((row, found) for row, found in due if found is not None)
     title = returns.form_title(session, project_id, form)
-    return Board(form, title, month, months, kept, standing, rates, first, frozen, late, reminders)
+    return Board(form, title, month, months, kept, tallies[-1], rates, first, frozen, late[-1], late, reminders)
 
 
 def _sector(identity: Identity) -> int | None:
@@ -149,13 +152,18 @@ def _delivery(report: SubmissionSummary) -> Delivery:
     )  # fmt: skip
 
 
-def _waivers(session: Session, subjects: Sequence[str]) -> dict[str, Waiver]:
+def _waivers(session: Session, subjects: Sequence[str]) -> dict[str, list[Waiver]]:
+    """All waivers by subject, those taken back too: the frozen month still counts what stood at its freeze."""
     events = returns.events_about(session, "WAIVE", subjects)
-    retracted = {event.subject for _fact, event in returns.events_about(session, "RETRACT", [fact.uuid for fact, _ in events])}
-    return {
-        str(event.subject): Waiver(fact.uuid, fact.received_at, fact.actor_name or "", str(event.payload.get("reason", "")))
-        for fact, event in events if fact.uuid not in retracted
-    }
+    retractions = returns.events_about(session, "RETRACT", [fact.uuid for fact, _ in events])
+    # Reversed, because the first retraction of a waiver is the one that ended it.
+    ended = {str(event.subject): fact.received_at for fact, event in reversed(retractions)}
+    waivers: dict[str, list[Waiver]] = {}
+    for fact, event in events:
+        reason = str(event.payload.get("reason", ""))
+        found = Waiver(fact.uuid, fact.received_at, fact.actor_name or "", reason, ended.get(str(fact.uuid)))
+        waivers.setdefault(str(event.subject), []).append(found)
+    return waivers
 
 
 def _row(

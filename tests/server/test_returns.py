@@ -207,3 +207,75 @@ def test_a_day_on_which_nobody_is_reminded_shows_no_texts(
     it_is(monkeypatch, at(1, 9))
 
     assert "<pre>" not in cast.page_client(app, "officer").get("/returns/2026-10").text
+
+
+def test_a_waiver_taken_back_after_the_freeze_leaves_the_statistics_as_they_were(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it_is(monkeypatch, at(20))
+    returns.unwaive(session, cast.identity("officer"), BANGUI, FORM, scenario_4["G"].id, OCTOBER)
+
+    shown = board(session, cast)
+
+    assert (shown.tally.by_state["waived"], shown.tally.owed) == (1, 6)
+    assert states(shown)["G"] == "missing"
+    assert shown.late_changes == 1
+
+
+def test_a_waiver_given_again_before_the_freeze_is_the_one_that_counts(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer = cast.identity("officer")
+    returns.unwaive(session, officer, BANGUI, FORM, scenario_4["G"].id, OCTOBER)
+    it_is(monkeypatch, at(12))
+    returns.waive(session, officer, BANGUI, FORM, scenario_4["G"].id, OCTOBER, "the patrols were cancelled")
+    it_is(monkeypatch, at(20))
+
+    shown = board(session, cast)
+
+    assert (shown.tally.by_state["waived"], shown.late_changes) == (1, 0)
+
+
+def test_the_rates_below_the_board_are_those_of_the_freeze_like_the_headline(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it_is(monkeypatch, at(20))
+    returns.unwaive(session, cast.identity("officer"), BANGUI, FORM, scenario_4["G"].id, OCTOBER)
+
+    shown = board(session, cast)
+
+    assert shown.rates[-1] == shown.tally.rate == 0.5
+
+
+def test_the_drill_down_shows_the_first_of_two_returns_as_superseded(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    session.commit()
+    page = cast.page_client(app, "officer").get(f"/returns/2026-10/{FORM}/{scenario_4['D'].id}").text
+
+    assert page.count('<span class="badge idle">Superseded</span>') == 1
+
+
+def test_the_board_tells_a_short_return_that_is_owed_from_one_that_came(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    add_site(session, cast, "J", dt.date(2026, 10, 20))
+    send(session, "TS-J", at(20, month=10))
+    session.commit()
+    page = cast.page_client(app, "officer").get("/returns/2026-10").text
+
+    assert '<span class="badge warn">Handover: Due</span>' in page
+    assert '<span class="badge ok">Handover: Received</span>' in page
+
+
+def test_the_rate_below_the_board_names_the_changes_that_came_after_the_freeze(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(session, "TS-E", at(20))
+    session.commit()
+    it_is(monkeypatch, at(25))
+    page = cast.page_client(app, "officer").get("/returns/2026-10").text
+
+    footer = page[page.index("<tfoot>"):page.index("</tfoot>")]
+    assert "50 %" in footer
+    assert "1 change came after the freeze" in footer
