@@ -96,7 +96,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A return that came. completed_at: the device's end time (None: not known); changed_at: its last edit."""
+    """A return that came. completed_at: the device's end time (None: not known); changed_at: its last edit.
+
+    withdrawn_at: from then on it does not stand, because it was rejected or deleted (None: it stands).
+    """
 
     source: str
     received_at: dt.datetime
@@ -104,6 +107,11 @@ class Delivery:
     nil: bool = False
     clock_flagged: bool = False
     changed_at: dt.datetime | None = None
+    withdrawn_at: dt.datetime | None = None
+
+    def stands(self, at: dt.datetime) -> bool:
+        """Whether it had come, and not been withdrawn, at the instant."""
+        return self.received_at <= at and (self.withdrawn_at is None or at < self.withdrawn_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +198,10 @@ def assess(
     """The state of one return at the instant `at` (UTC aware), or None when it was never owed and never came.
 
     Punctuality is the first report's, content the last one's: a correction supersedes and keeps, and never makes an
-    on-time return late. Waivers given or taken back after the freeze are late changes like reports (rule C.7).
+    on-time return late. Waivers given or taken back and reports withdrawn after the freeze
+    are late changes like reports (rule C.7).
     """
-    came = sorted((one for one in deliveries if one.received_at <= at), key=lambda one: (one.received_at, one.source))
+    came = sorted((one for one in deliveries if one.stands(at)), key=lambda one: (one.received_at, one.source))
     due = expectation(owner, month, terms)
     waivers = () if waiver is None else (waiver,) if isinstance(waiver, Waiver) else tuple(waiver)
     standing = next((one for one in reversed(waivers) if one.in_force(at)), None)
@@ -200,7 +209,8 @@ def assess(
         return None
     changes = [one.received_at for one in came[1:]] + [one.changed_at for one in came if one.changed_at and one.changed_at <= at]
     decisions = [instant for one in waivers for instant in (one.at, one.taken_back_at) if instant is not None and instant <= at]
-    instants = [*changes, *decisions, *(one.received_at for one in came[:1])]
+    withdrawn = [one.withdrawn_at for one in deliveries if one.withdrawn_at is not None and one.withdrawn_at <= at]
+    instants = [*changes, *decisions, *withdrawn, *(one.received_at for one in came[:1])]
     late_changes = sum(1 for instant in instants if instant >= terms.frozen(month))
     state = _state(due, month, terms, came, standing, at)
     return Cell(month, state, came[-1] if came else None, tuple(came[:-1]), standing, len(changes), late_changes)

@@ -127,12 +127,14 @@ def _sources(
     came: dict[tuple[int, str], list[Delivery]] = {}
     # What an officer called the same report typed twice is neither a return of its own nor a revision.
     doubled = report_duplicates.repeated(session, [report.root_fact_id for report in reports])
+    rejections = _rejections(session, form, reports)
     for report in reports:
-        if report.root_fact_id in doubled:
+        withdrawn = _withdrawn(report, rejections)
+        if report.root_fact_id in doubled or (withdrawn is not None and withdrawn <= report.received_at):
             continue
         owner = _owner_of(report, posts)
         if owner is not None:
-            came.setdefault((owner, str(report.period)), []).append(_delivery(report))
+            came.setdefault((owner, str(report.period)), []).append(_delivery(report, withdrawn))
     subjects = [subject(form, row[0].code, month) for row in posts for month in months]
     return _Sources(came, _waivers(session, subjects))
 
@@ -145,10 +147,30 @@ def _owner_of(report: SubmissionSummary, posts: Sequence[returns.PostRow]) -> in
     return of_unit[0] if of_unit else None
 
 
-def _delivery(report: SubmissionSummary) -> Delivery:
+def _rejections(session: Session, form: str, reports: Sequence[SubmissionSummary]) -> dict[str, dt.datetime]:
+    """When each rejected report was rejected, by root instanceID: the first of the rejections that were not overruled."""
+    rejected = [report.root_instance_id for report in reports if report.review_state == "rejected"]
+    since: dict[str, dt.datetime] = {}
+    for fact, event in returns.events_about(session, "REVIEW", rejected):
+        if event.payload.get("xml_form_id") != form or event.payload.get("is_draft"):
+            continue
+        if event.payload.get("state") == "rejected":
+            since.setdefault(str(event.subject), fact.received_at)
+        else:
+            since.pop(str(event.subject), None)
+    return since
+
+
+def _withdrawn(report: SubmissionSummary, rejections: Mapping[str, dt.datetime]) -> dt.datetime | None:
+    """From when the report does not stand. A rejection without a known time counts from the report's arrival."""
+    rejected = rejections.get(report.root_instance_id, report.received_at) if report.review_state == "rejected" else None
+    return min((instant for instant in (rejected, report.deleted_at) if instant is not None), default=None)
+
+
+def _delivery(report: SubmissionSummary, withdrawn: dt.datetime | None) -> Delivery:
     return Delivery(
         report.root_instance_id, report.received_at, report.device_end_at, report.nil_return, report.clock_flagged,
-        report.updated_at if report.edits else None,
+        report.updated_at if report.edits else None, withdrawn,
     )  # fmt: skip
 
 

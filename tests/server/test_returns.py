@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.models import Event, Post, ReturnPlan, SubmissionSummary, Unit
 from server.problems import Problem
-from server.services import journal, returns
+from server.services import journal, report_events, returns
 from sync.returns import Month
 from tests.cast import Cast
 
@@ -279,3 +279,32 @@ def test_the_rate_below_the_board_names_the_changes_that_came_after_the_freeze(
     footer = page[page.index("<tfoot>"):page.index("</tfoot>")]
     assert "50 %" in footer
     assert "1 change came after the freeze" in footer
+
+
+def test_a_report_rejected_after_the_freeze_leaves_the_statistics_as_they_were(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected = send(session, "TS-E", at(4))
+    it_is(monkeypatch, at(20))
+    report = session.query(SubmissionSummary).filter_by(root_instance_id=rejected).one()
+    report_events.review(session, cast.identity("officer"), report, "rejected")
+    report.review_state = "rejected"
+    session.flush()
+
+    shown = board(session, cast)
+
+    assert (shown.tally.on_time, shown.tally.owed) == (4, 6)
+    assert states(shown)["E"] == "missing"
+    assert shown.late_changes == 1
+
+
+def test_a_report_deleted_after_the_freeze_leaves_the_statistics_as_they_were(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(session, "TS-E", at(4), deleted_at=at(18))
+    it_is(monkeypatch, at(20))
+
+    shown = board(session, cast)
+
+    assert (shown.tally.on_time, shown.late_changes) == (4, 1)
+    assert states(shown)["E"] == "missing"
