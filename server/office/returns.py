@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from server.extensions import db
 from server.gate import allow, identity
+from server.office import labels
 from server.office.layout import back_to, zone
 from server.problems import Problem
 from server.queries import records
@@ -122,6 +123,7 @@ def board(period: str | None = None) -> str:
     shown = returns.boards(_session(), identity(), zone(), month)
     return render_template(
         "returns/board.html",
+        labels=labels,
         boards=shown,
         month=month,
         previous=month.plus(-1),

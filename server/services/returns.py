@@ -42,6 +42,7 @@ class Board:
 
     rates: on-time rate per month of `months`, each at its own freeze once that has passed; None where nothing was owed.
     revisions: per month, how many changes came after its freeze; the last is `late_changes`.
+    deadlines: the different terms on this board, each with the types of post it holds for, and whether frozen.
     reminders: what that month's posts are to be reminded of today.
     """
 
@@ -56,6 +57,7 @@ class Board:
     frozen: bool
     late_changes: int
     revisions: tuple[int, ...]
+    deadlines: tuple[tuple[Terms, tuple[str, ...], bool], ...]
     reminders: tuple[tuple[Row, Reminder], ...] = ()
 
 
@@ -106,7 +108,20 @@ def _board(
     due = [(row, reminder(row.cells[-1], row.terms, at)) for row in kept]
     reminders = tuple((row, found) for row, found in due if found is not None)
     title = returns.form_title(session, project_id, form)
-    return Board(form, title, month, months, kept, tallies[-1], rates, first, frozen, late[-1], late, reminders)
+    deadlines = _deadlines(terms, kept, month, at)
+    return Board(form, title, month, months, kept, tallies[-1], rates, first, frozen, late[-1], late, deadlines, reminders)
+
+
+def _deadlines(
+    terms: Mapping[str, Terms], rows: Sequence[Row], month: Month, at: dt.datetime,
+) -> tuple[tuple[Terms, tuple[str, ...], bool], ...]:
+    """The terms of the types of post shown, those with the same days together."""
+    shown = {row.post.type for row in rows}
+    grouped: dict[tuple[int, int, int], tuple[Terms, list[str]]] = {}
+    for post_type in sorted(shown):
+        found = terms[post_type]
+        grouped.setdefault((found.due_day, found.missing_day, found.freeze_day), (found, []))[1].append(post_type)
+    return tuple((found, tuple(types), at >= found.frozen(month)) for found, types in grouped.values())
 
 
 def _sector(identity: Identity) -> int | None:

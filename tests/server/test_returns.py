@@ -308,3 +308,17 @@ def test_a_report_deleted_after_the_freeze_leaves_the_statistics_as_they_were(
 
     assert (shown.tally.on_time, shown.late_changes) == (4, 1)
     assert states(shown)["E"] == "missing"
+
+
+def test_the_board_names_the_days_of_each_type_of_post_when_they_differ(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    session.add(ReturnPlan(xml_form_id=FORM, post_type="battalion_s2", due_day=8, starts_on=dt.date(2026, 10, 1)))
+    session.flush()
+    post = Post(code="S2", name="S2", type="battalion_s2", sector_id=cast.sector_ids[0])
+    session.add(post)
+    session.commit()
+    page = cast.page_client(app, "officer").get("/returns/2026-10").text
+
+    assert "Due 5 Nov 2026, 23:59" in page
+    assert "Due 8 Nov 2026, 23:59" in page
