@@ -124,7 +124,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DIGEST", _flag, "true", "Whether devices may log in with e-mail and password by Digest; false: nothing is kept for it and it is not offered."),
     Setting("WEB_PROCESSES", _count, "2", "Web processes of `fieldpost serve`."),
     Setting("WEB_THREADS", _count, "16", "Threads of each web process."),
-    Setting("MAIL_URL", _mail, "", "Mail server for links to set a new password: smtp://, smtp+starttls:// or smtps:// with host and port; empty: no mail is sent."),
+    Setting("MAIL_URL", _mail, "", "Mail server for links to set a new password and for reminders of returns: smtp://, smtp+starttls:// or smtps:// with host and port; empty: no mail is sent."),
     Setting("MAIL_USER", str, "", "Account on the mail server; empty: none is asked for."),
     Setting("MAIL_PASSWORD_FILE", _secret_file, "", "File that holds the password of that account."),
     Setting("MAIL_FROM", str, "", "Address that the mails come from; needed with MAIL_URL, as is BASE_URL."),

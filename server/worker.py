@@ -53,6 +53,8 @@ DICTIONARIES = 5.0
 PINS = 300.0
 # How often mails that wait are looked for, in seconds; only where a mail server is configured.
 MAILS = 5.0
+# A reminder is of a day: minutes are soon enough.
+REMINDERS = 120.0
 # While reports come in by the dozen, taking them in and folding them would only hinder each other: measured on two cores,
 # 750 reports/s are taken in when the worker stands aside and 240 when it does not. Whoever reads over the API does not wait
 # for the worker (services.folding.catch_up), and nobody else waits longer than this.
@@ -92,9 +94,10 @@ def _mails(settings: Settings) -> list[Duty]:
     """Mails are sent only where a mail server is configured; what that takes is not loaded elsewhere."""
     if not settings.mail_url:
         return []
+    from server.services.reminder_mail import ReminderMail
     from server.services.reset_mail import ResetMail
 
-    return [Duty(ResetMail(settings).send, MAILS)]
+    return [Duty(ResetMail(settings).send, MAILS), Duty(ReminderMail(settings).send, REMINDERS)]
 
 
 def _texts(session: Session) -> None:

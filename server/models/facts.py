@@ -41,7 +41,7 @@ class Fact(Model):
 class Event(Model):
     """Payload of a fact of kind `event`.
 
-    type: JUDGE RETRACT PIN CHOOSE RELEASE WITHDRAW WAIVE RULES REVIEW COMMENT DELETE RESTORE ACCEPT REJECT STATE
+    type: JUDGE RETRACT PIN CHOOSE RELEASE WITHDRAW WAIVE REMIND RULES REVIEW COMMENT DELETE RESTORE ACCEPT REJECT STATE
     ENTITY (an entity written through the API) IMPORT PURGE ACKNOWLEDGE; the list is open.
     subject: what it speaks of (a record, entity, submission root instanceID, another event's fact uuid), for look-up.
     """

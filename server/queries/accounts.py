@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -119,6 +119,34 @@ def unmailed_resets(session: Session, now: dt.datetime) -> list[tuple[PasswordRe
         .order_by(PasswordReset.created_at, PasswordReset.actor_id)
     )
     return [(wish, email) for wish, email in rows]
+
+
+def people_of_posts(session: Session, post_ids: Collection[int], now: dt.datetime) -> dict[int, list[str]]:
+    """The e-mails of those who have an account of one of these posts and may still act, by post."""
+    found: dict[int, list[str]] = {}
+    rows = session.execute(
+        select(User.post_id, User.email).join(Actor, Actor.id == User.actor_id)
+        .where(User.post_id.in_(post_ids), *_active(now)).order_by(User.email)
+    )
+    for post_id, email in rows:
+        if post_id is not None:
+            found.setdefault(post_id, []).append(email)
+    return found
+
+
+def officers_of_sector(session: Session, sector_id: int, now: dt.datetime) -> list[str]:
+    """The e-mails of a sector's officers who may still act."""
+    statement = (
+        select(User.email).join(Actor, Actor.id == User.actor_id)
+        .where(User.role == "officer", User.sector_id == sector_id, *_active(now)).order_by(User.email)
+    )
+    return list(session.scalars(statement))
+
+
+def _active(now: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+    """Accounts that are not deleted, locked or handed over; needs the actor beside the user."""
+    handed_over = or_(User.read_only_from.is_(None), User.read_only_from > now)
+    return Actor.deleted_at.is_(None), User.locked_at.is_(None), handed_over
 
 
 def reset_mailed(session: Session, token_sha256: str, instant: dt.datetime) -> None:

@@ -142,6 +142,7 @@ ROUTES: dict[str, Who] = {
     "GET /returns": READERS_OF_RETURNS,
     "GET /returns/<period>": READERS_OF_RETURNS,
     "GET /returns/<period>/<path:xml_form_id>/<int:post_id>": READERS_OF_RETURNS,
+    "POST /returns/<period>/<path:xml_form_id>/<int:post_id>/read-out": CELL,
     "POST /returns/<period>/<path:xml_form_id>/<int:post_id>/unwaive": CELL,
     "POST /returns/<period>/<path:xml_form_id>/<int:post_id>/waive": CELL,
     "GET /review": CELL,
