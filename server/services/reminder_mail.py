@@ -54,10 +54,10 @@ class ReminderMail:
         """
         if not self._settings.mail_url:
             return 0
-        waiting = self._waiting(session)
-        return sum(self._sent(session, *each) for each in waiting[:AT_ONCE])
+        return sum(self._sent(session, *each) for each in self._waiting(session)[:AT_ONCE])
 
-    def _waiting(self, session: Session) -> list[tuple[Board, Row, Reminder]]:
+    def _waiting(self, session: Session) -> list[tuple[Board, Row, Reminder, list[str]]]:
+        """The reminders to be mailed now, each with the e-mails of the post's people."""
         zone, instant = mission.time_zone(session, self._settings), now()
         boards = returns.boards(session, _everybody(), zone, returns.last_owed(zone))
         given = reminders.told(session, boards)
@@ -69,11 +69,10 @@ class ReminderMail:
                 if not mailed and self._pauses.may_try(f"{key}/{each.number}", instant):
                     found.append((board, row, each))
         people = queries.people_of_posts(session, [row.post.id for _board, row, _each in found], instant)
-        return [one for one in found if people.get(one[1].post.id)]
+        return [(board, row, each, people[row.post.id]) for board, row, each in found if row.post.id in people]
 
-    def _sent(self, session: Session, board: Board, row: Row, each: Reminder) -> bool:
+    def _sent(self, session: Session, board: Board, row: Row, each: Reminder, to: list[str]) -> bool:
         instant = now()
-        to = queries.people_of_posts(session, [row.post.id], instant)[row.post.id]
         copies = queries.officers_of_sector(session, row.sector.id, instant) if each.to_sector and row.sector else []
         copy = [one for one in copies if one not in to]
         said = {

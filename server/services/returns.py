@@ -141,10 +141,12 @@ def _sources(
     reports = returns.deliveries(session, project_id, form, [str(month) for month in months], units, [row[0].id for row in posts])
     came: dict[tuple[int, str], list[Delivery]] = {}
     # What an officer called the same report typed twice is neither a return of its own nor a revision.
-    doubled = report_duplicates.repeated(session, [report.root_fact_id for report in reports])
+    # A copy that was rejected or deleted hides no other.
     rejections = _rejections(session, form, reports)
+    ended = {report.root_fact_id: _withdrawn(report, rejections) for report in reports}
+    doubled = report_duplicates.repeated(session, [root for root, withdrawn in ended.items() if withdrawn is None])
     for report in reports:
-        withdrawn = _withdrawn(report, rejections)
+        withdrawn = ended[report.root_fact_id]
         if report.root_fact_id in doubled or (withdrawn is not None and withdrawn <= report.received_at):
             continue
         owner = _owner_of(report, posts)

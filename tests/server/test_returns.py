@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from server.models import Event, Post, ReturnPlan, SubmissionSummary, Unit
+from server.models import Event, Post, ReportPair, ReturnPlan, SubmissionSummary, Unit
 from server.problems import Problem
 from server.services import journal, report_events, returns
 from sync.returns import Month
@@ -296,6 +296,21 @@ def test_a_report_rejected_after_the_freeze_leaves_the_statistics_as_they_were(
     assert (shown.tally.on_time, shown.tally.owed) == (4, 6)
     assert states(shown)["E"] == "missing"
     assert shown.late_changes == 1
+
+
+@pytest.mark.parametrize("withdrawn", [{"review_state": "rejected"}, {"deleted_at": at(9)}], ids=["rejected", "deleted"])
+def test_the_second_of_a_return_typed_twice_counts_when_the_first_does_not_stand(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], withdrawn: dict[str, object]
+) -> None:
+    first, second = send(session, "TS-E", at(3), **withdrawn), send(session, "TS-E", at(4))
+    roots = [int(one.removeprefix("uuid:")) for one in (first, second)]
+    session.add(ReportPair(
+        earlier=roots[0], later=roots[1], project_id=1, xml_form_id=FORM, relation="alike", likeness=1.0, features={},
+        verdict="same",
+    ))  # fmt: skip
+    session.flush()
+
+    assert states(board(session, cast))["E"] == "received"
 
 
 def test_a_report_deleted_after_the_freeze_leaves_the_statistics_as_they_were(
