@@ -2,9 +2,10 @@
 FROM node:20-bookworm-slim AS web
 WORKDIR /build
 COPY web/office/package.json web/office/package-lock.json web/office/
-RUN cd web/office && npm ci --no-fund --no-audit
+COPY web/field/package.json web/field/package-lock.json web/field/
+RUN cd web/office && npm ci --no-fund --no-audit && cd ../field && npm ci --no-fund --no-audit
 COPY web web
-RUN mkdir -p server/office/static && cd web/office && npm run build
+RUN mkdir -p server/office/static server/field && (cd web/office && npm run build) && cd web/field && npm run build
 
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /build
@@ -13,6 +14,7 @@ COPY forms forms
 COPY sync sync
 COPY server server
 COPY --from=web /build/server/office/static/dist server/office/static/dist
+COPY --from=web /build/server/field/static server/field/static
 RUN python -m venv /opt/fieldpost \
  && /opt/fieldpost/bin/pip install --no-cache-dir --constraint requirements.lock babel \
  && /opt/fieldpost/bin/pybabel --quiet compile --locale fr --directory server/office/translations \

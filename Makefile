@@ -7,7 +7,7 @@ BIN := .venv/bin
 FRENCH := server/office/translations/fr/LC_MESSAGES/messages
 export FIELDPOST_DATA_DIR ?= ./data
 
-setup: .venv/.tested bytecode $(FRENCH).mo server/office/static/dist/.built system-packages
+setup: .venv/.tested bytecode $(FRENCH).mo server/office/static/dist/.built server/field/static/.built system-packages
 
 system-packages:
 	@sh tests/system-packages.sh
@@ -35,8 +35,12 @@ server/office/static/dist/.built: web/office/package-lock.json $(shell find web/
 	cd web/office && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
 	@touch $@
 
+server/field/static/.built: web/field/package-lock.json $(shell find web/field -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
+	cd web/field && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
+	@touch $@
+
 # run needs no test programs, so it does not touch the system's packages.
-run: .venv/.installed bytecode $(FRENCH).mo server/office/static/dist/.built
+run: .venv/.installed bytecode $(FRENCH).mo server/office/static/dist/.built server/field/static/.built
 	$(BIN)/fieldpost init
 	$(BIN)/fieldpost demo --if-empty
 	$(BIN)/fieldpost serve --host $(HOST) --port $(PORT)
@@ -64,4 +68,4 @@ lock: .venv/.tested
 	$(BIN)/pip-compile $(LOCKING) --extra dev --extra link --extra spark -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf .venv build dist *.egg-info server/office/static/dist web/office/node_modules
+	rm -rf .venv build dist *.egg-info server/office/static/dist server/field/static web/office/node_modules web/field/node_modules
