@@ -31,11 +31,11 @@ bytecode: .venv/.installed
 $(FRENCH).mo: $(FRENCH).po .venv/.installed
 	$(BIN)/pybabel --quiet compile --locale fr --directory server/office/translations
 
-server/office/static/dist/.built: web/office/package-lock.json $(shell find web/office -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
+server/office/static/dist/.built: web/office/package-lock.json $(shell find web/office web/shared -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 	cd web/office && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
 	@touch $@
 
-server/field/static/.built: web/field/package-lock.json $(shell find web/field -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
+server/field/static/.built: web/field/package-lock.json $(shell find web/field web/shared -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 	cd web/field && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build
 	@touch $@
 

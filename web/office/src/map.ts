@@ -23,7 +23,7 @@ import { fromLonLat, toLonLat } from "ol/proj";
 import Cluster from "ol/source/Cluster";
 import VectorSource from "ol/source/Vector";
 import Stroke from "ol/style/Stroke";
-import { mgrs } from "./mgrs";
+import { mgrs } from "../../shared/mgrs";
 import { popup } from "./popup";
 import { accuracyStyle, clusterStyle, countryStyle, linkStyle, pointStyle } from "./symbols";
 import { worldOutline } from "./world";
