@@ -18,6 +18,7 @@ from sync.merge.facts import (
     EventFact,
     Force,
     Judgement,
+    Lapse,
     Observation,
     Pin,
     Position,
@@ -33,7 +34,7 @@ from sync.merge.records import EntityState, Record
 from sync.merge.review import Task
 
 Row = dict[str, Any]
-MERGING_EVENTS = frozenset({"JUDGE", "RETRACT", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE", "STATE"})
+MERGING_EVENTS = frozenset({"JUDGE", "RETRACT", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE", "STATE", "LAPSE"})
 
 
 def list_key(project_id: int, dataset: str) -> str:
@@ -217,6 +218,8 @@ def event_of(event: models.Event, fact: models.Fact) -> EventFact | None:
         return Transition(
             **shared, **about, property=payload["property"], to=payload["to"], party=payload["as"], answers=payload["answers"]
         )
+    if event.type == "LAPSE":
+        return Lapse(**shared, **about, since=dt.datetime.fromisoformat(payload["since"]))
     return Presence(**shared, **about, deleted=event.type == "DELETE")
 
 

@@ -34,7 +34,7 @@ from sync.store import EntityKey
 
 # Stays under the parameter limit of both databases even where a condition names two columns.
 CHUNK = 400
-_ENTITY_EVENTS = ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY", "FORCE", "RESOLVE", "STATE")
+_ENTITY_EVENTS = ("PIN", "CHOOSE", "DELETE", "RESTORE", "ENTITY", "FORCE", "RESOLVE", "STATE", "LAPSE")
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:

@@ -63,6 +63,7 @@ class Part:
     """An entity merged into the record: the observation that created it, and why it is here, in one sentence."""
 
     entity: Entity
+    label: str
     anchor: Observation | None
     why: str
     certain: bool
@@ -141,7 +142,7 @@ def _saying(
     row: Observation, record: Record, spoken: Words, reports: Mapping[str, SubmissionSummary], posts: Mapping[int, str],
 ) -> Saying:
     order = {name: place for place, name in enumerate(spoken.register.properties)}
-    names = sorted(row.values, key=lambda name: (order.get(name, len(order)), name))
+    names = sorted(set(row.values) - spoken.register.withheld(record.data), key=lambda name: (order.get(name, len(order)), name))
     values = tuple(
         (
             name, spoken.property_label(name), spoken.value(name, row.values[name]),
@@ -170,7 +171,9 @@ def _parts(
         best = max(mine, key=lambda pair: (pair.verdict == "same", pair.certain, pair.score), default=None)
         # Of a pair that was never proposed nothing is told: an officer has said that they are the same.
         why = reason(best.features, spoken.language) if best is not None and best.features else ""
-        parts.append(Part(entity, anchor_of(entity.id, said), why, best is not None and best.certain))
+        # What a phone called a person may hold the name.
+        label = record.label if spoken.register.consent is not None else entity.label or entity.id
+        parts.append(Part(entity, label, anchor_of(entity.id, said), why, best is not None and best.certain))
     return tuple(parts)
 
 
@@ -179,7 +182,7 @@ def _decisions(
 ) -> tuple[Decision, ...]:
     key = list_key(record.project_id, record.dataset)
     named = [row.id for row in said] + [entity_target(key, entity.id) for entity in entities]
-    events = review.events_naming(session, named, ("JUDGE", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE"))
+    events = review.events_naming(session, named, ("JUDGE", "PIN", "CHOOSE", "DELETE", "RESTORE", "FORCE", "RESOLVE", "LAPSE"))
     retracted = standing_retractions(session, [fact.uuid for fact, _event in events])
     taken = [(fact, event, fact.uuid in retracted) for fact, event in reversed(events)]
     return tuple(Decision(fact, event, not back, back and _over(event)) for fact, event, back in taken)

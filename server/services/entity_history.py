@@ -19,17 +19,17 @@ from server.queries.merge_rows import list_key
 from server.queries.merge_store import SqlMergeStore
 from server.services import merging
 from sync.merge.engine import Engine
-from sync.merge.facts import Judgement, Observation, Pin, Presence, Retraction
+from sync.merge.facts import Judgement, Lapse, Observation, Pin, Presence, Retraction
 from sync.merge.timeline import Step
 
-_EVENTS = {Judgement: "merge", Pin: "pin", Presence: "presence", Retraction: "retract"}
+_EVENTS = {Judgement: "merge", Pin: "pin", Presence: "presence", Retraction: "retract", Lapse: "lapse"}
 
 
 @dataclass(frozen=True)
 class EntityVersion:
     """One version of a record. `redirected`: the id that its sender named, when that lives on in this record.
 
-    `made`: when the record was.
+    `made`: when the record was. `withheld`: what of a person nobody is shown, the name that a phone gave it too (rule C.9).
     """
 
     step: Step
@@ -41,6 +41,7 @@ class EntityVersion:
     notes: str | None
     redirected: str | None
     made: dt.datetime
+    withheld: frozenset[str] = frozenset()
 
     @property
     def number(self) -> int:
@@ -60,11 +61,12 @@ class EntityVersion:
     @property
     def received(self) -> dict[str, str]:
         """What its sender said: properties, and the label when there was one."""
-        said = self.step.observation
-        if said is None:
-            event = self.step.item.event
-            return {event.property: event.value} if isinstance(event, Pin) else {}
-        return {**said.data, **({"label": said.label} if said.label else {})}
+        said, event = self.step.observation, self.step.item.event
+        if said is not None:
+            told = {**said.data, **({"label": said.label} if said.label else {})}
+        else:
+            told = {event.property: event.value} if isinstance(event, Pin) else {}
+        return {name: text for name, text in told.items() if name not in self.withheld}
 
     @property
     def shown(self) -> dict[str, str]:
@@ -77,10 +79,15 @@ def versions(session: Session, dataset: Dataset, record: Record) -> list[EntityV
     rules = merging.registers(session)
     key = list_key(dataset.project_id, dataset.name)
     steps = Engine(SqlMergeStore(session, rules), rules).history(key, record.id)
-    return _told(session, dataset.project_id, record, steps)
+    register = rules.get(key)
+    persons = register is not None and register.consent is not None
+    withheld = register.withheld(record.data) | {"label"} if register is not None and persons else frozenset()
+    return _told(session, dataset.project_id, record, steps, withheld)
 
 
-def _told(session: Session, project_id: int, record: Record, steps: Sequence[Step]) -> list[EntityVersion]:
+def _told(
+    session: Session, project_id: int, record: Record, steps: Sequence[Step], withheld: frozenset[str]
+) -> list[EntityVersion]:
     facts = queries.facts(session, [s.observation.fact_id for s in steps if s.observation and s.observation.fact_id])
     said = queries.facts_by_uuid(session, [s.item.id for s in steps if s.observation is None])
     senders = {each.actor_id for each in (*facts.values(), *said.values()) if each.actor_id}
@@ -99,11 +106,13 @@ def _told(session: Session, project_id: int, record: Record, steps: Sequence[Ste
             actor, event = actors.get(observation.actor_id or 0), events.get(observation.fact_id or 0)
             source = _source(observation, event, reports.get(observation.fact_id or 0))
         last = step is steps[-1]
+        label = record.label if last or "label" in withheld else step.label or record.label
+        data = {name: text for name, text in (record.data if last else step.data).items() if name not in withheld}
         found.append(EntityVersion(
-            step, record.label if last else step.label or record.label, dict(record.data) if last else dict(step.data), actor,
+            step, label, data, actor,
             source, observation.user_agent if observation else None, event.payload.get("notes") if event else None,
             observation.entity_id if observation and observation.entity_id != record.id else None,
-            record.created_at,
+            record.created_at, withheld,
         ))
     return found
 

@@ -8,6 +8,7 @@ the facts by the very steps that make records. Reads only.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -28,13 +29,20 @@ def as_of(
 ) -> Record | None:
     """The record of what had been observed until then and, if given, had been received until then (UTC); None if nothing had.
 
-    `record` is the one of today, which the caller has found within the reader's scope.
+    `record` is the one of today, which the caller has found within the reader's scope. Whether a person's name may be shown
+    is decided by what holds today: consent taken back, or a year without a word of the person, ends it for the past as well.
     """
     rules, key = merging.registers(session), list_key(record.project_id, record.dataset)
     engine = Engine(SqlMergeStore(session, rules), rules)
     if known_until is not None:
         engine = _as_known(session, engine, key, record.id, known_until)
-    return engine.as_of(key, record.id, observed_until)
+    found = engine.as_of(key, record.id, observed_until)
+    return _without(found, rules[key].withheld(record.data)) if found is not None and key in rules else found
+
+
+def _without(record: Record, names: frozenset[str]) -> Record:
+    kept = {name: text for name, text in record.data.items() if name not in names}
+    return replace(record, data=kept, provenance={name: record.provenance[name] for name in kept})
 
 
 def _as_known(session: Session, engine: Engine, key: str, record_id: str, known_until: dt.datetime) -> Engine:

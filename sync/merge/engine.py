@@ -20,6 +20,7 @@ from sync.merge.facts import (
     Fact,
     Force,
     Judgement,
+    Lapse,
     Observation,
     Pin,
     Presence,
@@ -291,7 +292,7 @@ class Work:
         members = [state for e in entities if (state := self.states[e].until(observed_until)).chain.versions]
         if not members:
             return None
-        dated = (Pin, Presence, Transition)
+        dated = (Pin, Presence, Transition, Lapse)
         about = [e for e in self._about(set(entities)) if e.at <= observed_until or not isinstance(e, dated)]
         return make_record(members, self.register, about, sum(len(state.chain.versions) for state in members))
 
@@ -377,7 +378,7 @@ class Work:
     def _concerns(self, event: EventFact, entities: set[str]) -> bool:
         if isinstance(event, Judgement):
             return event.verdict != "unsure" and bool(set(self._ends(event) or ()) & entities)
-        return isinstance(event, Pin | Choice | Presence | Transition) and event.entity_id in entities
+        return isinstance(event, Pin | Choice | Presence | Transition | Lapse) and event.entity_id in entities
 
 
 def live_score(pair: Match, threshold: float) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 NAMESPACE = uuid.UUID("5d0c1cf0-6a0e-5f0e-9d0b-0f1e1d905701")
+BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 Verdict = Literal["same", "different", "unsure"]
 # "row": stated by the register file, not by the form; it makes its entity or adds to it, and can be in conflict with nothing.
 Action = Literal["create", "update", "both", "row"]
@@ -200,7 +201,19 @@ class Transition(Event):
     answers: Mapping[str, str] = field(default_factory=dict)
 
 
-EventFact = Judgement | Retraction | Pin | Choice | Presence | Force | Resolution | Transition
+@dataclass(frozen=True, slots=True)
+class Lapse(Event):
+    """Nobody confirmed a person's record since `since`: consent counts no longer, until somebody does (rule C.9).
+
+    The passing of time as a fact, so that a rebuild gives the same records whenever it is run.
+    """
+
+    register: str = ""
+    entity_id: str = ""
+    since: dt.datetime = BEGINNING
+
+
+EventFact = Judgement | Retraction | Pin | Choice | Presence | Force | Resolution | Transition | Lapse
 Fact = Report | EventFact
-ABOUT_ENTITIES = (Pin, Choice, Presence, Force, Resolution, Transition)
+ABOUT_ENTITIES = (Pin, Choice, Presence, Force, Resolution, Transition, Lapse)
 """The events that name one entity."""

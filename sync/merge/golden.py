@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.merge.faces import distance_m
-from sync.merge.facts import Choice, Observation, Pin, Position, Statement
+from sync.merge.facts import Choice, Lapse, Observation, Pin, Position, Statement
 from sync.merge.features import MENDED_M, mended
 from sync.merge.positions import as_geopoint, parse_position
-from sync.registers import CONSENT, Property, Register
+from sync.registers import Property, Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +187,9 @@ def survive(
     register: Register,
     pins: Sequence[Pin] = (),
     choices: Sequence[Choice] = (),
+    lapses: Sequence[Lapse] = (),
 ) -> Golden:
-    """The surviving values of one cluster's applied observations, with standing pins and choices only."""
+    """The surviving values of one cluster's applied observations, with standing pins, choices and lapses only."""
     values: dict[str, Surviving] = {}
     proposals: list[Proposal] = []
     unconfirmed: dict[str, Said] = {}
@@ -204,16 +205,23 @@ def survive(
                 unconfirmed[prop.name] = waiting
         if pin is not None:
             values[prop.name] = Surviving(pin.value, "pinned", values[prop.name].said if said else None, pin)
-    if not _agreed(register, values):
-        for name in (prop.name for prop in register.properties.values() if prop.personal):
-            values.pop(name, None)
-            unconfirmed.pop(name, None)
+    if register.consent is not None and _lapsed(register.consent, observations, register, pins, lapses):
+        values.pop(register.consent, None)
+    for name in register.withheld({name: survivor.value for name, survivor in values.items()}):
+        values.pop(name, None)
+        unconfirmed.pop(name, None)
     return Golden(values, _aliases(observations, register, values), tuple(proposals), unconfirmed)
 
 
-def _agreed(register: Register, values: Mapping[str, Surviving]) -> bool:
-    """Whether the record may have what is personal: the register asks for no consent, or it was given and not taken back."""
-    return register.consent is None or (register.consent in values and values[register.consent].value == CONSENT)
+def _lapsed(
+    consent: str, observations: Sequence[Observation], register: Register, pins: Sequence[Pin], lapses: Sequence[Lapse]
+) -> bool:
+    """Whether nobody has confirmed the person since the last lapse: no report, and no officer about consent, name or number."""
+    if not lapses:
+        return False
+    own = {consent, *register.personal}
+    confirmed = [o.observed_at for o in observations] + [p.at for p in pins if p.property in own]
+    return max(confirmed) <= max(lapse.since for lapse in lapses)
 
 
 def _by_rule(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sync.merge import states
 from sync.merge.chains import Chain, Conflict
-from sync.merge.facts import Choice, EventFact, Observation, Pin, Position, Presence, Statement, Transition
+from sync.merge.facts import Choice, EventFact, Lapse, Observation, Pin, Position, Presence, Statement, Transition
 from sync.merge.golden import Golden, Proposal, Said, Surviving, survive
 from sync.merge.positions import parse_position
 from sync.registers import Register
@@ -148,7 +148,8 @@ def make_record(
     observations = [o for entity in entities for o in entity.applied]
     pins = [e for e in events if isinstance(e, Pin)]
     choices = [e for e in events if isinstance(e, Choice)]
-    golden = _central(entities) if register.plain else survive(observations, register, pins, choices)
+    lapses = [e for e in events if isinstance(e, Lapse)]
+    golden = _central(entities) if register.plain else survive(observations, register, pins, choices, lapses)
     data = {name: survivor.value for name, survivor in golden.values.items()}
     provenance = {name: _provenance(golden, name) for name in golden.values}
     if register.states is not None:

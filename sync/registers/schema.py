@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sync.registers.states import States
 
@@ -183,6 +183,17 @@ class Register:
     def label(self, language: str) -> str:
         """The register's name in `language`, English when there is none."""
         return self.labels.get(language) or self.labels["en"]
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """The properties that are a person's name or number."""
+        return frozenset(prop.name for prop in self.properties.values() if prop.personal)
+
+    def withheld(self, data: Mapping[str, Any]) -> frozenset[str]:
+        """What of a record with these values nobody is shown: names and numbers without a consent that still counts (C.9)."""
+        if self.consent is None or data.get(self.consent) == CONSENT:
+            return frozenset()
+        return self.personal
 
 
 def plain_register(name: str) -> Register:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
+
 import pytest
 
 from forms.entities import operations
 from forms.submission import parse_submission
 from sync.merge.engine import Engine
-from sync.merge.facts import Observation, Pin
+from sync.merge.facts import Lapse, Observation, Pin
 from sync.merge.golden import survive
 from sync.merge.memory import MemoryStore
 from sync.merge.observations import Answers, ReportContext, observations
@@ -91,3 +94,52 @@ def test_consent_has_to_name_a_property_that_says_yes_or_no(named: str) -> None:
 
     with pytest.raises(RegisterError, match="'consent' names a property"):
         parse_register(text.replace('consent = "c_consent"', f'consent = "{named}"'))
+
+
+def lapse(hours: float, since: float) -> Lapse:
+    """Told `hours` after the start: nobody has spoken of the mayor since then."""
+    return Lapse(
+        id=f"lapse-{hours}", clock=clock(hours), at=START + dt.timedelta(hours=hours), register="contacts",
+        entity_id=entity_id("mayor"), since=START + dt.timedelta(hours=since),
+    )  # fmt: skip
+
+
+YEAR = 366 * 24.0
+
+
+def test_whom_nobody_confirmed_for_a_year_is_reduced_to_the_function() -> None:
+    said = (met(**PERSON, c_consent="yes"),)
+
+    assert set(survive(said, CONTACTS, lapses=(lapse(YEAR, since=1),)).values) == {"function"}
+
+
+def test_a_later_report_of_the_person_brings_the_name_back() -> None:
+    said = (met(**PERSON, c_consent="yes"), met(hours=YEAR + 5, function="Maire"))
+
+    assert {"c_consent", "c_name", "c_phone"} <= set(survive(said, CONTACTS, lapses=(lapse(YEAR, since=1),)).values)
+
+
+def test_an_officer_who_writes_the_name_anew_confirms_the_person() -> None:
+    pin = Pin(
+        id="p", clock=clock(YEAR + 5), at=START + dt.timedelta(hours=YEAR + 5), authority=1, actor="officer", reason="met",
+        register="contacts", entity_id=entity_id("mayor"), property="c_name", value="A. Person", until=None,
+    )  # fmt: skip
+    said = (met(**PERSON, c_consent="yes"),)
+
+    assert "c_name" in survive(said, CONTACTS, (pin,), lapses=(lapse(YEAR, since=1),)).values
+
+
+def test_a_lapse_makes_the_same_record_in_any_order_of_arrival() -> None:
+    again = observation(
+        "mayor", hours=2, register="contacts", action="update", base_version=1, said={"c_phone2": "+236 75 00 00 00"}
+    )
+    facts = [report(met(**PERSON, c_consent="yes")), lapse(YEAR, since=1), report(again)]
+    seen = []
+    for order in itertools.permutations(facts):
+        store = MemoryStore()
+        engine = Engine(store, load_registers())
+        for fact in order:
+            engine.fold([fact])
+        seen.append([(set(record.data), record.version) for record in store.records.values()])
+
+    assert all(one == [({"function", "c_consent", "c_name", "c_phone", "c_email", "c_phone2"}, 3)] for one in seen)
