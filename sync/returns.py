@@ -10,7 +10,7 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -95,10 +95,24 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A return that came. completed_at: the device's end time (None: not known); changed_at: its last edit.
+class Spell:
+    """A stretch of time, [start, end), in which a report stood as the return of one post and period, and whether it was nil."""
 
-    withdrawn_at: from then on it does not stand, because it was rejected or deleted (None: it stands).
+    start: dt.datetime
+    end: dt.datetime | None = None
+    nil: bool = False
+
+    def holds(self, at: dt.datetime) -> bool:
+        """Whether the instant lies in it."""
+        return self.start <= at and (self.end is None or at < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A return that came. completed_at: the device's end time (None: not known); edits: when its corrections came.
+
+    spells: when it stood as this post's return for this period; outside of them it was rejected or deleted, or its wording
+    of that time spoke of another unit or period. None: from its receipt on.
     """
 
     source: str
@@ -106,12 +120,27 @@ class Delivery:
     completed_at: dt.datetime | None = None
     nil: bool = False
     clock_flagged: bool = False
-    changed_at: dt.datetime | None = None
-    withdrawn_at: dt.datetime | None = None
+    edits: tuple[dt.datetime, ...] = ()
+    spells: tuple[Spell, ...] | None = None
 
-    def stands(self, at: dt.datetime) -> bool:
-        """Whether it had come, and not been withdrawn, at the instant."""
-        return self.received_at <= at and (self.withdrawn_at is None or at < self.withdrawn_at)
+    @property
+    def changed_at(self) -> dt.datetime | None:
+        """Its last correction."""
+        return max(self.edits, default=None)
+
+    @property
+    def stretches(self) -> tuple[Spell, ...]:
+        return (Spell(self.received_at, None, self.nil),) if self.spells is None else self.spells
+
+    def as_of(self, at: dt.datetime) -> Delivery | None:
+        """It as it stood at the instant, with the corrections that had come; None while it did not stand."""
+        spell = next((one for one in self.stretches if one.holds(at)), None)
+        return replace(self, nil=spell.nil, edits=tuple(one for one in self.edits if one <= at)) if spell else None
+
+    def changes(self) -> set[dt.datetime]:
+        """Every instant at which something about it changed: it came, was corrected, withdrawn, or stood again."""
+        bounds = {instant for one in self.stretches for instant in (one.start, one.end) if instant is not None}
+        return bounds | set(self.edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +160,11 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One return of one post: its state, the report in force, those it superseded, and what came after the freeze."""
+    """One return of one post: its state, the report in force, those it superseded, and what came after the freeze.
+
+    revisions: corrections and second reports, whenever they came; late_changes: whatever changed after the freeze;
+    marks: both, each change once.
+    """
 
     month: Month
     state: State
@@ -140,6 +173,7 @@ class Cell:
     waiver: Waiver | None = None
     revisions: int = 0
     late_changes: int = 0
+    marks: int = 0
 
     @property
     def owed(self) -> bool:
@@ -162,6 +196,21 @@ class Owner:
     rotation_in: dt.date | None = None
     rotation_out: dt.date | None = None
     closed_on: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """Who owed when: `first` until the first of `changes`, each of which says from when on (in order) which days are known.
+
+    A day entered or changed later than a freeze must not move what was frozen, so each instant keeps what was known then.
+    """
+
+    first: Owner
+    changes: tuple[tuple[dt.datetime, Owner], ...] = ()
+
+    def at(self, instant: dt.datetime) -> Owner:
+        """The owner as it was known at the instant."""
+        return next((owner for since, owner in reversed(self.changes) if since <= instant), self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,28 +241,53 @@ def expectation(owner: Owner, month: Month, terms: Terms) -> Literal["owed", "ha
 
 
 def assess(
-    owner: Owner, month: Month, terms: Terms, deliveries: Sequence[Delivery], waiver: Waiver | Sequence[Waiver] | None,
-    at: dt.datetime,
-) -> Cell | None:
-    """The state of one return at the instant `at` (UTC aware), or None when it was never owed and never came.
+    owner: Owner | Tenure, month: Month, terms: Terms, deliveries: Sequence[Delivery],
+    waiver: Waiver | Sequence[Waiver] | None, at: dt.datetime,
+) -> Cell | None:  # fmt: skip
+    """The state of one return at the instant `at` (UTC aware), or None when it was not owed then and nothing came.
 
     Punctuality is the first report's, content the last one's: a correction supersedes and keeps, and never makes an
-    on-time return late. Waivers given or taken back and reports withdrawn after the freeze
-    are late changes like reports (rule C.7).
+    on-time return late. Whatever changes after the freeze is a late change (rule C.7); see `late_changes`.
     """
-    came = sorted((one for one in deliveries if one.stands(at)), key=lambda one: (one.received_at, one.source))
-    due = expectation(owner, month, terms)
-    waivers = () if waiver is None else (waiver,) if isinstance(waiver, Waiver) else tuple(waiver)
-    standing = next((one for one in reversed(waivers) if one.in_force(at)), None)
+    standing = (one for each in deliveries if (one := each.as_of(at)) is not None)
+    came = sorted(standing, key=lambda one: (one.received_at, one.source))
+    due = expectation(_tenure(owner).at(at), month, terms)
+    in_force = next((one for one in reversed(_waivers(waiver)) if one.in_force(at)), None)
     if due == "none" and not came:
         return None
-    changes = [one.received_at for one in came[1:]] + [one.changed_at for one in came if one.changed_at and one.changed_at <= at]
-    decisions = [instant for one in waivers for instant in (one.at, one.taken_back_at) if instant is not None and instant <= at]
-    withdrawn = [one.withdrawn_at for one in deliveries if one.withdrawn_at is not None and one.withdrawn_at <= at]
-    instants = [*changes, *decisions, *withdrawn, *(one.received_at for one in came[:1])]
-    late_changes = sum(1 for instant in instants if instant >= terms.frozen(month))
-    state = _state(due, month, terms, came, standing, at)
-    return Cell(month, state, came[-1] if came else None, tuple(came[:-1]), standing, len(changes), late_changes)
+    revisions = {*(one.received_at for one in came[1:]), *(instant for one in came for instant in one.edits)}
+    late = late_changes(owner, month, terms, deliveries, waiver, at)
+    state = _state(due, month, terms, came, in_force, at)
+    last, superseded, marks = came[-1] if came else None, tuple(came[:-1]), len(revisions | late)
+    return Cell(month, state, last, superseded, in_force, len(revisions), len(late), marks)
+
+
+def late_changes(
+    owner: Owner | Tenure, month: Month, terms: Terms, deliveries: Sequence[Delivery],
+    waiver: Waiver | Sequence[Waiver] | None, at: dt.datetime,
+) -> set[dt.datetime]:  # fmt: skip
+    """When something changed between the freeze and `at`: reports that came, were corrected, withdrawn or stood again, waivers
+    given or taken back, and days of rotation or closing that change whether the return is owed (rule C.7).
+    """
+    instants = {instant for one in deliveries for instant in one.changes()}
+    instants |= {instant for one in _waivers(waiver) for instant in (one.at, one.taken_back_at) if instant is not None}
+    tenure = _tenure(owner)
+    before = expectation(tenure.first, month, terms)
+    for since, known in tenure.changes:
+        after = expectation(known, month, terms)
+        if after != before:
+            instants.add(since)
+        before = after
+    frozen = terms.frozen(month)
+    return {instant for instant in instants if frozen <= instant <= at}
+
+
+def _tenure(owner: Owner | Tenure) -> Tenure:
+    return owner if isinstance(owner, Tenure) else Tenure(owner)
+
+
+def _waivers(waiver: Waiver | Sequence[Waiver] | None) -> tuple[Waiver, ...]:
+    return () if waiver is None else (waiver,) if isinstance(waiver, Waiver) else tuple(waiver)
 
 
 def _state(

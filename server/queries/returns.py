@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Event, Fact, Form, FormVersion, Post, ReturnPlan, Sector, SubmissionSummary, Unit
@@ -44,25 +45,38 @@ def post_row(session: Session, post_id: int) -> PostRow | None:
 
 def deliveries(
     session: Session, project_id: int, xml_form_id: str, periods: Collection[str], unit_codes: Collection[str],
-    post_ids: Collection[int],
-) -> Sequence[SubmissionSummary]:
-    """The reports that came for these periods from these units or posts, rejected and deleted ones too; no test ones."""
+    post_ids: Collection[int], changed_since: dt.datetime,
+) -> Sequence[SubmissionSummary]:  # fmt: skip
+    """The reports that came for these periods from these units or posts, rejected and deleted ones too; no test ones.
+
+    With them whatever was corrected since that instant: before, it may have spoken of one of these periods or units.
+    """
     ours: list[ColumnElement[bool]] = [SubmissionSummary.unit.in_(unit_codes), SubmissionSummary.post_id.in_(post_ids)]
+    corrected = and_(SubmissionSummary.edits > 0, SubmissionSummary.updated_at >= changed_since)
     return session.scalars(
         select(SubmissionSummary).where(
             SubmissionSummary.project_id == project_id, SubmissionSummary.xml_form_id == xml_form_id,
-            SubmissionSummary.period.in_(periods), SubmissionSummary.is_draft.is_(False), or_(*ours),
+            SubmissionSummary.is_draft.is_(False), or_(corrected, and_(SubmissionSummary.period.in_(periods), or_(*ours))),
         ).order_by(SubmissionSummary.received_at)
     ).all()
 
 
 def events_about(session: Session, type: str, subjects: Collection[str]) -> list[tuple[Fact, Event]]:
     """Events of this type about these subjects, in the order of the hybrid clock."""
+    return _events(session, (type,), subjects)
+
+
+def decisions_about(session: Session, root_instance_ids: Collection[str]) -> list[tuple[Fact, Event]]:
+    """Reviews, deletions and restorations of these reports, in the order of the hybrid clock."""
+    return _events(session, ("REVIEW", "DELETE", "RESTORE"), root_instance_ids)
+
+
+def _events(session: Session, types: Sequence[str], subjects: Collection[str]) -> list[tuple[Fact, Event]]:
     if not subjects:
         return []
     rows = session.execute(
         select(Fact, Event).join(Event, Event.fact_id == Fact.id)
-        .where(Event.type == type, Event.subject.in_(subjects)).order_by(Fact.hlc)
+        .where(Event.type.in_(types), Event.subject.in_(subjects)).order_by(Fact.hlc)
     )
     return [(fact, event) for fact, event in rows]
 

@@ -19,7 +19,7 @@ from server.problems import Problem
 from server.queries import forms as form_queries
 from server.queries import merge_facts
 from server.queries import mission as queries
-from server.services import code_lists, entries, folding, form_datasets
+from server.services import code_lists, entries, folding, form_datasets, return_history
 from server.services.audits import audit, save
 from server.services.identity import Identity
 from server.services.journal import now
@@ -189,6 +189,10 @@ def put_unit(
     if unit is None:
         unit = Unit(code=code, name=name)
         session.add(unit)
+    else:
+        before = {"rotation_in": unit.rotation_in, "rotation_out": unit.rotation_out}
+        after = {"rotation_in": arrives, "rotation_out": leaves}
+        return_history.note(session, actor, return_history.ROTATION, f"unit/{code}", before, after)
     unit.name, unit.sector_id, unit.rotation_in, unit.rotation_out = name, sector_id, arrives, leaves
     if camp is not None and (camp.strip() or None) != unit.camp:
         unit.camp = entries.text("Camp", camp, 80) if camp.strip() else None
@@ -237,7 +241,9 @@ def _known_area(session: Session, code: str) -> str | None:
 def close_post(session: Session, actor: Identity | None, post_id: int, closed: bool = True) -> Post:
     """Closes a post (its devices keep their reports but fill nothing any more) or opens it again, and commits."""
     post = _get(session, Post, post_id)
-    post.closed_at = now() if closed else None
+    before, post.closed_at = post.closed_at, now() if closed else None
+    known = {"closed_at": before}, {"closed_at": post.closed_at}
+    return_history.note(session, actor, return_history.POST, f"post/{post.id}", *known)
     audit(session, actor, "post.close" if closed else "post.reopen", f"post/{post.code}")
     session.commit()
     return post

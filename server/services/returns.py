@@ -16,24 +16,29 @@ from sqlalchemy.orm import Session
 from server.models import Post, ReturnPlan, Sector, SubmissionSummary, Unit
 from server.problems import Problem
 from server.queries import mission, returns
-from server.services import entries, report_duplicates
+from server.services import entries, report_duplicates, return_history
 from server.services.identity import Identity, Verb
 from server.services.journal import now, record_event
+from server.services.return_history import Wording
 from sync.reminders import Reminder, reminder
-from sync.returns import Cell, Delivery, Month, Owner, Tally, Terms, Waiver, assess, tally
+from sync.returns import Cell, Delivery, Month, Tally, Tenure, Terms, Waiver, assess, late_changes, tally
 
 MONTHS_SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Row:
-    """One post of the board with its unit and one cell per month; a cell is None where nothing was ever owed."""
+    """One post of the board with its unit and one cell per month; a cell is None where nothing is owed and nothing came.
+
+    late: per month, how many changes came after its freeze.
+    """
 
     post: Post
     unit: Unit | None
     sector: Sector | None
     terms: Terms
     cells: tuple[Cell | None, ...]
+    late: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,11 @@ class Board:
 
 @dataclass(frozen=True)
 class _Sources:
-    """What was read for a board: reports by (post id, period), waivers by subject."""
+    """What was read for a board: reports by (post id, period), waivers by subject, who was known to owe by post id."""
 
     came: Mapping[tuple[int, str], list[Delivery]]
     waivers: Mapping[str, list[Waiver]]
+    tenures: Mapping[int, Tenure]
 
 
 def subject(xml_form_id: str, post_code: str, month: Month) -> str:
@@ -97,13 +103,15 @@ def _board(
     form = plans[0].xml_form_id
     posts = returns.owing_posts(session, terms.keys(), _sector(identity), _own_post(identity))
     months = tuple(month.plus(step) for step in range(1 - MONTHS_SHOWN, 1))
-    sources = _sources(session, project_id, form, posts, months)
+    since = min((each.frozen(months[0]) for each in terms.values()), default=at)
+    sources = _sources(session, project_id, form, posts, months, zone, since)
     rows = [_row(form, post, unit, sector, terms[post.type], months, sources, at) for post, unit, sector in posts]
-    kept = tuple(row for row in rows if any(cell is not None for cell in row.cells))
+    # A return that is owed no more since its freeze still counts in what was frozen.
+    kept = tuple(row for row in rows if any(cell is not None for cell in row.cells) or any(row.late))
     first = next(iter(terms.values()))
     frozen = at >= first.frozen(month)
-    tallies = [tally([_cell(form, row, each, sources, min(at, row.terms.frozen(each))) for row in kept]) for each in months]
-    late = tuple(sum(cell.late_changes for row in kept if (cell := row.cells[index]) is not None) for index in range(len(months)))
+    tallies = [tally([_frozen_cell(form, row, each, sources, at) for row in kept]) for each in months]
+    late = tuple(sum(row.late[index] for row in kept) for index in range(len(months)))
     rates = tuple(each.rate for each in tallies)
     due = [(row, reminder(row.cells[-1], row.terms, at)) for row in kept]
     reminders = tuple((row, found) for row, found in due if found is not None)
@@ -135,60 +143,37 @@ def _own_post(identity: Identity) -> int | None:
 
 
 def _sources(
-    session: Session, project_id: int, form: str, posts: Sequence[returns.PostRow], months: Sequence[Month],
-) -> _Sources:
+    session: Session, project_id: int, form: str, posts: Sequence[returns.PostRow], months: Sequence[Month], zone: ZoneInfo,
+    since: dt.datetime,
+) -> _Sources:  # fmt: skip
     units = {unit.code for _post, unit, _sector in posts if unit is not None}
-    reports = returns.deliveries(session, project_id, form, [str(month) for month in months], units, [row[0].id for row in posts])
-    came: dict[tuple[int, str], list[Delivery]] = {}
+    periods, ids = {str(month) for month in months}, [row[0].id for row in posts]
+    reports = returns.deliveries(session, project_id, form, periods, units, ids, since)
+    found = return_history.pasts(session, reports)
     # What an officer called the same report typed twice is neither a return of its own nor a revision.
     # A copy that was rejected or deleted hides no other.
-    rejections = _rejections(session, form, reports)
-    ended = {report.root_fact_id: _withdrawn(report, rejections) for report in reports}
-    doubled = report_duplicates.repeated(session, [root for root, withdrawn in ended.items() if withdrawn is None])
-    for report in reports:
-        withdrawn = ended[report.root_fact_id]
-        if report.root_fact_id in doubled or (withdrawn is not None and withdrawn <= report.received_at):
-            continue
-        owner = _owner_of(report, posts)
-        if owner is not None:
-            came.setdefault((owner, str(report.period)), []).append(_delivery(report, withdrawn))
+    doubled = report_duplicates.repeated(session, [one.report.root_fact_id for one in found if one.stands])
+    came: dict[tuple[int, str], list[Delivery]] = {}
+
+    def owed(report: SubmissionSummary, wording: Wording) -> tuple[int, str] | None:
+        owner = _owner_of(report, wording.unit, posts)
+        return (owner, str(wording.period)) if owner is not None and wording.period in periods else None
+
+    for past in found:
+        if past.report.root_fact_id not in doubled:
+            for key, delivery in past.deliveries(owed).items():
+                came.setdefault(key, []).append(delivery)
     subjects = [subject(form, row[0].code, month) for row in posts for month in months]
-    return _Sources(came, _waivers(session, subjects))
+    tenures = return_history.tenures(session, [(post, unit) for post, unit, _sector in posts], zone)
+    return _Sources(came, _waivers(session, subjects), tenures)
 
 
-def _owner_of(report: SubmissionSummary, posts: Sequence[returns.PostRow]) -> int | None:
+def _owner_of(report: SubmissionSummary, unit: str | None, posts: Sequence[returns.PostRow]) -> int | None:
     """A return is its unit's; between several posts of one unit, and without a unit, the sending post decides."""
-    of_unit = [post.id for post, _unit, _sector in posts if report.unit and post.unit_code == report.unit]
+    of_unit = [post.id for post, _unit, _sector in posts if unit and post.unit_code == unit]
     if report.post_id in of_unit or (not of_unit and report.post_id in {row[0].id for row in posts}):
         return report.post_id
     return of_unit[0] if of_unit else None
-
-
-def _rejections(session: Session, form: str, reports: Sequence[SubmissionSummary]) -> dict[str, dt.datetime]:
-    """When each rejected report was rejected, by root instanceID: the first of the rejections that were not overruled."""
-    rejected = [report.root_instance_id for report in reports if report.review_state == "rejected"]
-    since: dict[str, dt.datetime] = {}
-    for fact, event in returns.events_about(session, "REVIEW", rejected):
-        if event.payload.get("xml_form_id") != form or event.payload.get("is_draft"):
-            continue
-        if event.payload.get("state") == "rejected":
-            since.setdefault(str(event.subject), fact.received_at)
-        else:
-            since.pop(str(event.subject), None)
-    return since
-
-
-def _withdrawn(report: SubmissionSummary, rejections: Mapping[str, dt.datetime]) -> dt.datetime | None:
-    """From when the report does not stand. A rejection without a known time counts from the report's arrival."""
-    rejected = rejections.get(report.root_instance_id, report.received_at) if report.review_state == "rejected" else None
-    return min((instant for instant in (rejected, report.deleted_at) if instant is not None), default=None)
-
-
-def _delivery(report: SubmissionSummary, withdrawn: dt.datetime | None) -> Delivery:
-    return Delivery(
-        report.root_instance_id, report.received_at, report.device_end_at, report.nil_return, report.clock_flagged,
-        report.updated_at if report.edits else None, withdrawn,
-    )  # fmt: skip
 
 
 def _waivers(session: Session, subjects: Sequence[str]) -> dict[str, list[Waiver]]:
@@ -209,15 +194,22 @@ def _row(
     form: str, post: Post, unit: Unit | None, sector: Sector | None, terms: Terms, months: Sequence[Month], sources: _Sources,
     at: dt.datetime,
 ) -> Row:  # fmt: skip
-    empty = Row(post, unit, sector, terms, ())
-    return Row(post, unit, sector, terms, tuple(_cell(form, empty, month, sources, at) for month in months))
+    cells = tuple(assess(*_known(form, post, month, terms, sources), at) for month in months)
+    late = tuple(len(late_changes(*_known(form, post, month, terms, sources), at)) for month in months)
+    return Row(post, unit, sector, terms, cells, late)
 
 
-def _cell(form: str, row: Row, month: Month, sources: _Sources, at: dt.datetime) -> Cell | None:
-    closed = row.post.closed_at.astimezone(row.terms.zone).date() if row.post.closed_at else None
-    owner = Owner(row.unit.rotation_in if row.unit else None, row.unit.rotation_out if row.unit else None, closed)
-    came = sources.came.get((row.post.id, str(month)), [])
-    return assess(owner, month, row.terms, came, sources.waivers.get(subject(form, row.post.code, month)), at)
+def _frozen_cell(form: str, row: Row, month: Month, sources: _Sources, at: dt.datetime) -> Cell | None:
+    """The return as its month's statistics count it: as it is, or as it was at the freeze."""
+    return assess(*_known(form, row.post, month, row.terms, sources), min(at, row.terms.frozen(month)))
+
+
+def _known(
+    form: str, post: Post, month: Month, terms: Terms, sources: _Sources
+) -> tuple[Tenure, Month, Terms, list[Delivery], list[Waiver]]:
+    """What sync.returns asks for about one return."""
+    about = sources.waivers.get(subject(form, post.code, month), [])
+    return sources.tenures[post.id], month, terms, sources.came.get((post.id, str(month)), []), about
 
 
 def one(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month) -> tuple[Board, Row]:

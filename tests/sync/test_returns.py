@@ -7,7 +7,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync.returns import Cell, Delivery, Month, Owner, Terms, Waiver, assess, expectation, tally
+from sync.returns import (
+    Cell,
+    Delivery,
+    Month,
+    Owner,
+    Spell,
+    Tenure,
+    Terms,
+    Waiver,
+    assess,
+    expectation,
+    late_changes,
+    tally,
+)  # fmt: skip
 
 BANGUI = ZoneInfo("Africa/Bangui")  # UTC+1 all year
 TERMS = Terms(BANGUI)
@@ -160,3 +173,47 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 
 def test_months_are_counted_over_the_turn_of_the_year() -> None:
     assert (str(Month(2026, 1).plus(-1)), str(Month(2025, 12).plus(2))) == ("2025-12", "2026-02")
+
+
+def test_days_of_rotation_entered_after_the_freeze_leave_what_was_frozen_and_are_a_late_change() -> None:
+    left = Tenure(Owner(), ((at(20), Owner(rotation_out=dt.date(2026, 10, 20))),))
+
+    frozen, present = (assess(left, OCTOBER, TERMS, [], None, instant) for instant in (TERMS.frozen(OCTOBER), at(25)))
+
+    assert (frozen and frozen.state, present and present.state) == ("missing", "handover")
+    assert present is not None
+    assert (present.late_changes, present.marks) == (1, 1)
+
+
+def test_days_of_rotation_that_do_not_touch_the_month_are_no_change_of_it() -> None:
+    later = Tenure(Owner(), ((at(20), Owner(rotation_out=dt.date(2026, 12, 20))),))
+
+    found = assess(later, OCTOBER, TERMS, [], None, at(25))
+
+    assert found is not None
+    assert found.late_changes == 0
+
+
+def test_a_return_no_longer_owed_after_the_freeze_has_no_cell_but_a_late_change() -> None:
+    gone = Tenure(Owner(), ((at(20), Owner(rotation_out=dt.date(2026, 9, 20))),))
+
+    assert assess(gone, OCTOBER, TERMS, [], None, at(25)) is None
+    assert late_changes(gone, OCTOBER, TERMS, [], None, at(25)) == {at(20)}
+
+
+def test_a_report_stands_only_in_its_spells() -> None:
+    spells = (Spell(at(3), at(4)), Spell(at(20), None, nil=True))
+    moved = Delivery("r1", at(3), at(3), spells=spells)
+
+    states = [cell(moved, now=instant).state for instant in (at(3, 13), at(12), at(21))]
+
+    assert states == ["received", "missing", "nil"]
+    assert cell(moved, now=at(21)).late_changes == 1
+
+
+def test_a_correction_that_says_nil_after_the_freeze_counts_as_received_in_what_was_frozen() -> None:
+    corrected = Delivery("r1", at(3), at(3), edits=(at(20),), spells=(Spell(at(3), at(20)), Spell(at(20), None, nil=True)))
+
+    assert cell(corrected, now=TERMS.frozen(OCTOBER)).state == "received"
+    later = cell(corrected, now=at(21))
+    assert (later.state, later.revisions, later.late_changes, later.marks) == ("nil", 1, 1, 1)
