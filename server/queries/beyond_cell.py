@@ -1,7 +1,7 @@
 """What readers outside the CIMIC cell do not see of the mission's registers and reports, as conditions (rules C.2, C.8).
 
-A register that is the cell's own leaves as releases only, and so do the reports that fill it; a record with states is seen
-from the states on that its register names.
+A register that is the cell's own to read leaves as releases only, and so do the reports that fill it; a record with states is
+seen from the states on that its register names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MISSION = 1
 @cache
 def _of_the_cell() -> tuple[frozenset[str], frozenset[str]]:
     """The registers that are the cell's own, and the forms that fill them."""
-    own = [register for register in load_registers().values() if register.cell_only]
+    own = [register for register in load_registers().values() if register.of_the_cell]
     forms = {form for register in own for form in (*register.observed, *(row.form for row in register.rows))}
     return frozenset(register.name for register in own), frozenset(forms)
 

@@ -33,10 +33,13 @@ class Access:
 
 def of(session: Session, dataset: Dataset, identity: Identity | None) -> Access:
     """What limits this actor; staff who may read lists are not limited, a nobody gets nothing of a limited list."""
-    if identity is not None and identity.may(Verb.DATASET_READ) and not (identity.outside_cell and _of_the_cell(dataset)):
-        return Access()
+    register = load_registers().get(dataset.register or "")
     actor_id = identity.actor_id if identity is not None else 0
-    if _of_the_cell(dataset):
+    if identity is not None and identity.may(Verb.DATASET_READ):
+        # Outside the cell everybody has of the cell's own lists what they reported themselves (rule C.8).
+        hidden = identity.outside_cell and register is not None and register.of_the_cell
+        return Access(owner_id=actor_id) if hidden else Access()
+    if register is not None and register.cell_only:
         return Access(owner_id=actor_id)
     if dataset.owner_only:
         return Access(owner_id=actor_id)
@@ -49,12 +52,6 @@ def of(session: Session, dataset: Dataset, identity: Identity | None) -> Access:
         if values.get(rule["actorProperty"])
     }
     return Access(pairs=tuple(sorted(pairs)))
-
-
-def _of_the_cell(dataset: Dataset) -> bool:
-    """Whether the list is the CIMIC cell's own: outside it, everybody has what they reported themselves (rule C.8)."""
-    register = load_registers().get(dataset.register or "")
-    return register is not None and register.cell_only
 
 
 def properties(session: Session, project_id: int) -> list[ActorProperty]:

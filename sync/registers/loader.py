@@ -30,7 +30,7 @@ AUDIENCES = frozenset({"internal", "force", "mission", "unct", "ngo", "authority
 _NAME = re.compile(r"^(?!__)[A-Za-z_][\w-]*$")
 _REGISTER_KEYS = {
     "name", "labels", "label_property", "sensitivity", "told_days", "trust", "seen_codes", "observed", "source",
-    "property", "matching", "rows", "title", "columns", "section", "consent", "states", "cell_only",
+    "property", "matching", "rows", "title", "columns", "section", "consent", "states", "cell_only", "cell_reads",
 }  # fmt: skip
 _PROPERTY_KEYS = {
     "name", "type", "list", "labels", "from", "source", "rule", "order", "no_statement", "moved_m", "export",
@@ -264,7 +264,10 @@ def parse_register(text: str, source: str = "?") -> Register:
         rows=rows, section=cast(Section, section), title=title, columns=columns, consent=consent,
         states=parse_states(faults, states, properties) if isinstance(states, dict) else None,
         cell_only=faults.get("register", table, "cell_only", bool, False),
+        cell_reads=faults.get("register", table, "cell_reads", bool, False),
     )  # fmt: skip
+    if register.cell_only and register.cell_reads:
+        faults.add("register: 'cell_only' says more than 'cell_reads'; leave one out")
     if faults.found:
         raise RegisterError(source, faults.found)
     return register

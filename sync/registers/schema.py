@@ -157,7 +157,8 @@ class Register:
     `title`: the properties that name a record on pages, where reports fill it by rows; `columns`: what lists show beside
     that; `section`: under which heading the register stands. All three may be left out. `consent`: the property that must
     be "yes" for a record to have its personal ones (rule C.9). `states`: the states that its records pass through, where
-    they have any (rule C.4); `cell_only`: nobody outside the cell sees its records, only releases of them (rule C.2).
+    they have any (rule C.4); `cell_only`: nobody outside the cell sees its records, only releases of them (rule C.2);
+    `cell_reads`: the same for readers, but phones choose from its list as ever (rule C.8).
     """
 
     name: str
@@ -179,10 +180,16 @@ class Register:
     consent: str | None = None
     states: States | None = None
     cell_only: bool = False
+    cell_reads: bool = False
 
     def label(self, language: str) -> str:
         """The register's name in `language`, English when there is none."""
         return self.labels.get(language) or self.labels["en"]
+
+    @property
+    def of_the_cell(self) -> bool:
+        """Whether readers outside the CIMIC cell see neither its records nor the reports that fill it."""
+        return self.cell_only or self.cell_reads
 
     @property
     def personal(self) -> frozenset[str]:

@@ -169,6 +169,7 @@ def test_the_records_page_says_that_the_name_has_lapsed(town: Desk, app: Flask) 
     page = town.cast.page_client(app, "hq_officer").get(f"/registers/contacts/{town.record('contacts').id}")
 
     assert "confirmed by nobody for a year" in page.text
+    assert "Take back" not in page.text
 
 
 def test_search_does_not_find_a_name_that_has_lapsed(town: Desk) -> None:
