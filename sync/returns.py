@@ -6,13 +6,13 @@ in time that travelled late is the network's lateness, not the observer's (rule 
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from sync.periods import Month, Period, Rhythm
 
 State = Literal[
     "not_due", "due", "received", "nil", "late", "late_in_transit", "missing", "superseded", "waived", "handover"
@@ -20,53 +20,19 @@ State = Literal[
 STATES: tuple[State, ...] = (
     "not_due", "due", "received", "nil", "late", "late_in_transit", "missing", "superseded", "waived", "handover",
 )  # fmt: skip
-_PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A calendar month as a reporting period, written YYYY-MM."""
-
-    year: int
-    month: int
-
-    @classmethod
-    def parse(cls, text: str) -> Month:
-        """Reads YYYY-MM. Raises ValueError for anything else and for years outside 1970-2200."""
-        match = _PERIOD.fullmatch(text)
-        if match is None or not 1970 <= int(match[1]) <= 2200:
-            raise ValueError(f"{text!r} is no month; write it as 2026-10")
-        return cls(int(match[1]), int(match[2]))
-
-    @classmethod
-    def of(cls, day: dt.date) -> Month:
-        """The month that holds the day."""
-        return cls(day.year, day.month)
-
-    def plus(self, months: int) -> Month:
-        """The month that many months later (earlier when negative)."""
-        years, month = divmod(self.year * 12 + self.month - 1 + months, 12)
-        return Month(years, month + 1)
-
-    @property
-    def first(self) -> dt.date:
-        return dt.date(self.year, self.month, 1)
-
-    @property
-    def last(self) -> dt.date:
-        return dt.date(self.year, self.month, calendar.monthrange(self.year, self.month)[1])
-
-    def day(self, number: int) -> dt.date:
-        """That day of the month; the last one when the month is shorter."""
-        return dt.date(self.year, self.month, min(number, self.last.day))
-
-    def __str__(self) -> str:
-        return f"{self.year:04d}-{self.month:02d}"
+# Days of due, missing and freeze when a plan names none. For months they are rule C.7's; it has none for the other rhythms.
+DAYS: dict[Rhythm, tuple[int, int, int]] = {"monthly": (5, 10, 15), "weekly": (1, 3, 7), "daily": (1, 2, 3)}
+__all__ = [
+    "DAYS", "STATES", "Cell", "Delivery", "Month", "Owner", "Period", "Rhythm", "Spell", "State", "Tally", "Tenure", "Terms",
+    "Waiver", "assess", "expectation", "late_changes", "tally",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """When a return is due, missing and frozen: days of the month after, each ending at midnight in mission time."""
+    """When a return is due, missing and frozen: days after the period (days of the month after, for a month), each ending at
+    midnight in mission time. due_day 0: on the period's own last day.
+    """
 
     zone: ZoneInfo
     due_day: int = 5
@@ -74,24 +40,24 @@ class Terms:
     freeze_day: int = 15
     starts_on: dt.date | None = None
 
-    def due(self, month: Month) -> dt.datetime:
+    def due(self, month: Period) -> dt.datetime:
         """The instant from which a return is no longer on time."""
         return self._end(month, self.due_day)
 
-    def missing(self, month: Month) -> dt.datetime:
+    def missing(self, month: Period) -> dt.datetime:
         """The instant from which a return that has not come is missing."""
         return self._end(month, self.missing_day)
 
-    def frozen(self, month: Month) -> dt.datetime:
-        """The instant at which the month's statistics are fixed; later changes are revisions."""
+    def frozen(self, month: Period) -> dt.datetime:
+        """The instant at which the period's statistics are fixed; later changes are revisions."""
         return self._end(month, self.freeze_day)
 
-    def ended(self, month: Month) -> dt.datetime:
-        """The instant at which the reported month is over and the return falls due."""
-        return dt.datetime.combine(month.plus(1).first, dt.time(), self.zone)
+    def ended(self, month: Period) -> dt.datetime:
+        """The instant at which the return falls due: the period is over, or its last day begins when it is due on that day."""
+        return dt.datetime.combine(month.last if self.due_day == 0 else month.plus(1).first, dt.time(), self.zone)
 
-    def _end(self, month: Month, number: int) -> dt.datetime:
-        return dt.datetime.combine(month.plus(1).day(number) + dt.timedelta(days=1), dt.time(), self.zone)
+    def _end(self, month: Period, number: int) -> dt.datetime:
+        return dt.datetime.combine(month.after(number) + dt.timedelta(days=1), dt.time(), self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +79,7 @@ class Delivery:
 
     spells: when it stood as this post's return for this period; outside of them it was rejected or deleted, or its wording
     of that time spoke of another unit or period. None: from its receipt on.
+    named: it names its period; of reports that only have a day (any patrol of the week) a second one corrects nothing.
     """
 
     source: str
@@ -122,6 +89,7 @@ class Delivery:
     clock_flagged: bool = False
     edits: tuple[dt.datetime, ...] = ()
     spells: tuple[Spell, ...] | None = None
+    named: bool = True
 
     @property
     def changed_at(self) -> dt.datetime | None:
@@ -166,7 +134,7 @@ class Cell:
     marks: both, each change once.
     """
 
-    month: Month
+    month: Period
     state: State
     delivery: Delivery | None = None
     superseded: tuple[Delivery, ...] = ()
@@ -215,20 +183,24 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The month in numbers: cells by state, owed, on time, late in transit; `rate` is None when nothing was owed."""
+    """The period in numbers: cells by state, owed, on time, late in transit, revised; `rate` is None when nothing was owed.
+
+    superseded: reports that a second one replaced, which are kept.
+    """
 
     by_state: dict[State, int] = field(default_factory=dict)
     owed: int = 0
     on_time: int = 0
     late_in_transit: int = 0
     revised: int = 0
+    superseded: int = 0
 
     @property
     def rate(self) -> float | None:
         return self.on_time / self.owed if self.owed else None
 
 
-def expectation(owner: Owner, month: Month, terms: Terms) -> Literal["owed", "handover", "none"]:
+def expectation(owner: Owner, month: Period, terms: Terms) -> Literal["owed", "handover", "none"]:
     """Owed by units active on the month's last day; one that left within the month owes its handover return."""
     if terms.starts_on is not None and month.last < terms.starts_on:
         return "none"
@@ -241,7 +213,7 @@ def expectation(owner: Owner, month: Month, terms: Terms) -> Literal["owed", "ha
 
 
 def assess(
-    owner: Owner | Tenure, month: Month, terms: Terms, deliveries: Sequence[Delivery],
+    owner: Owner | Tenure, month: Period, terms: Terms, deliveries: Sequence[Delivery],
     waiver: Waiver | Sequence[Waiver] | None, at: dt.datetime,
 ) -> Cell | None:  # fmt: skip
     """The state of one return at the instant `at` (UTC aware), or None when it was not owed then and nothing came.
@@ -250,7 +222,7 @@ def assess(
     on-time return late. Whatever changes after the freeze is a late change (rule C.7); see `late_changes`.
     """
     standing = (one for each in deliveries if (one := each.as_of(at)) is not None)
-    came = sorted(standing, key=lambda one: (one.received_at, one.source))
+    came = _counted(standing)
     due = expectation(_tenure(owner).at(at), month, terms)
     in_force = next((one for one in reversed(_waivers(waiver)) if one.in_force(at)), None)
     if due == "none" and not came:
@@ -263,13 +235,13 @@ def assess(
 
 
 def late_changes(
-    owner: Owner | Tenure, month: Month, terms: Terms, deliveries: Sequence[Delivery],
+    owner: Owner | Tenure, month: Period, terms: Terms, deliveries: Sequence[Delivery],
     waiver: Waiver | Sequence[Waiver] | None, at: dt.datetime,
 ) -> set[dt.datetime]:  # fmt: skip
     """When something changed between the freeze and `at`: reports that came, were corrected, withdrawn or stood again, waivers
     given or taken back, and days of rotation or closing that change whether the return is owed (rule C.7).
     """
-    instants = {instant for one in deliveries for instant in one.changes()}
+    instants = {instant for one in _counted(deliveries) for instant in one.changes()}
     instants |= {instant for one in _waivers(waiver) for instant in (one.at, one.taken_back_at) if instant is not None}
     tenure = _tenure(owner)
     before = expectation(tenure.first, month, terms)
@@ -282,6 +254,12 @@ def late_changes(
     return {instant for instant in instants if frozen <= instant <= at}
 
 
+def _counted(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """In order of receipt: those that name their period, and the first of those that do not when none does."""
+    came = sorted(deliveries, key=lambda one: (one.received_at, one.source))
+    return [one for one in came if one.named] or came[:1]
+
+
 def _tenure(owner: Owner | Tenure) -> Tenure:
     return owner if isinstance(owner, Tenure) else Tenure(owner)
 
@@ -291,7 +269,7 @@ def _waivers(waiver: Waiver | Sequence[Waiver] | None) -> tuple[Waiver, ...]:
 
 
 def _state(
-    due: Literal["owed", "handover", "none"], month: Month, terms: Terms, came: Sequence[Delivery], waiver: Waiver | None,
+    due: Literal["owed", "handover", "none"], month: Period, terms: Terms, came: Sequence[Delivery], waiver: Waiver | None,
     at: dt.datetime,
 ) -> State:  # fmt: skip
     if due == "handover":
@@ -326,4 +304,5 @@ def tally(cells: Sequence[Cell | None]) -> Tally:
     return Tally(
         by_state, len(owed), sum(cell.on_time for cell in owed),
         sum(cell.state == "late_in_transit" for cell in owed), sum(cell.revisions > 0 for cell in present),
+        sum(len(cell.superseded) for cell in present),
     )  # fmt: skip

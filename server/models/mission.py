@@ -115,7 +115,7 @@ class FormDuty(Model):
 
 
 class ReturnPlan(Model):
-    """Posts of this type owe this form in this rhythm (monthly). Days count in the month after, in mission time."""
+    """Posts of this type owe this form in this rhythm: daily, weekly, monthly. Days count after the period, in mission time."""
 
     __tablename__ = "return_plans"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -125,6 +125,11 @@ def post_types() -> dict[str, str]:
     }
 
 
+def rhythms() -> dict[str, str]:
+    """How often a return is owed."""
+    return {"daily": _("Daily"), "weekly": _("Weekly"), "monthly": _("Monthly")}
+
+
 def links() -> dict[str, str]:
     """Kinds of link, which decide how much a device sends at once."""
     return {"lan": _("Cable or local network"), "default": _("Mobile phone network"), "satellite": _("Satellite or worse")}

@@ -12,7 +12,7 @@ from server.problems import Problem
 from server.services import reminders, returns
 from server.services.identity import Verb
 from server.services.reminders import Told
-from sync.returns import Month
+from sync.periods import parse_period
 
 blueprint = Blueprint("reminders", __name__)
 
@@ -30,7 +30,7 @@ def told_of(board: returns.Board) -> dict[int, list[Told]]:
 def read_out(period: str, xml_form_id: str, post_id: int) -> Response:
     """The reminder in force was read out on the radio net."""
     try:
-        month = Month.parse(period)
+        month = parse_period(period)
     except ValueError as error:
         raise Problem("not_found") from error
     reminders.read_out(db.session(), identity(), zone(), xml_form_id, post_id, month)

@@ -17,8 +17,9 @@ from server.problems import Problem
 from server.queries import records
 from server.services import returns
 from server.services.identity import Verb
+from sync.periods import RHYTHMS, Day, Month, Period, parse_period, period_of
 from sync.reminders import STEPS, Reminder
-from sync.returns import Cell, Month, State
+from sync.returns import STATES, Cell, State
 
 blueprint = Blueprint("returns", __name__)
 # Shape and colour of a state (a badge's class): ok, warn, bad, info, idle.
@@ -40,6 +41,28 @@ def month_short(day: dt.date) -> str:
     return str(format_date(day, "LLL yy"))
 
 
+@blueprint.app_template_filter("period")
+def period_name(period: Period) -> str:
+    """A period in the reader's language: "October 2026", "week 41: 5 to 11 Oct 2026", "Monday 5 October 2026"."""
+    if isinstance(period, Month):
+        return month_name(period.first)
+    if isinstance(period, Day):
+        return str(format_date(period.date, "EEEE d MMMM yyyy"))
+    first = format_date(period.first, "d" if period.first.month == period.last.month else "d MMM")
+    last = format_date(period.last, "d MMM yyyy")
+    return str(_("week %(number)s: %(first)s to %(last)s", number=period.week, first=first, last=last))
+
+
+@blueprint.app_template_filter("period_short")
+def period_short(period: Period) -> str:
+    """A period in few letters, for the head of a column: "Oct 26", "W41", "Mon 5 Oct"."""
+    if isinstance(period, Month):
+        return month_short(period.first)
+    if isinstance(period, Day):
+        return str(format_date(period.date, "EEE d MMM"))
+    return str(_("W%(number)s", number=period.week))
+
+
 @blueprint.app_template_filter("deadline")
 def deadline(instant: dt.datetime) -> str:
     """The last minute before the instant, in its own zone (mission time): "5 Nov 2026, 23:59"."""
@@ -57,13 +80,24 @@ def _session() -> Session:
     return db.session()
 
 
-def _month(period: str | None) -> Month:
-    if not period:
-        return returns.last_owed(zone())
+def _period(text: str | None) -> Period:
+    if not text:
+        return returns.last_owed(zone(), next(iter(returns.rhythms(_session())), "monthly"))
     try:
-        return Month.parse(period)
+        return parse_period(text)
     except ValueError as error:
         raise Problem("not_found") from error
+
+
+def _chosen(period: str | None) -> Period:
+    """The period of the address; or of ?rhythm= and ?day=, as the picker sends them (a day it cannot read is today's)."""
+    rhythm = next((each for each in RHYTHMS if each == request.args.get("rhythm")), None)
+    if period or rhythm is None:
+        return _period(period or request.args.get("month"))
+    try:
+        return period_of(rhythm, Day.parse(request.args.get("day", "")).date)
+    except ValueError:
+        return returns.last_owed(zone(), rhythm)
 
 
 def mark(cell: Cell) -> str:
@@ -105,7 +139,7 @@ def radio_text(board: returns.Board, row: returns.Row, each: Reminder) -> str:
     if each.to_sector and row.sector is not None:
         lines.append(_("COPY: %(sector)s", sector=row.sector.name))
     lines += [
-        _("RETURN: %(title)s, %(month)s", title=board.title, month=month_name(each.cell.month.first)),
+        _("RETURN: %(title)s, %(month)s", title=board.title, month=period_name(each.cell.month)),
         _("WAS DUE: %(day)s", day=day) if each.is_over else _("DUE: %(day)s", day=day),
         _("Nothing has come. Send the return, or a nil return when there is nothing to report."),
         _("Sent already? Say the day and the receipt number."),
@@ -118,8 +152,8 @@ def radio_text(board: returns.Board, row: returns.Row, each: Reminder) -> str:
 @blueprint.get("/returns/<period>")
 @allow(Verb.RETURN_READ)
 def board(period: str | None = None) -> str:
-    """The board of a month (the last one owed when none is named) with the five months before it."""
-    month = _month(period or request.args.get("month"))
+    """The board of a month, week or day (the last one owed when none is named) with the periods before it."""
+    month = _chosen(period)
     shown = returns.boards(_session(), identity(), zone(), month)
     return render_template(
         "returns/board.html",
@@ -128,8 +162,11 @@ def board(period: str | None = None) -> str:
         month=month,
         previous=month.plus(-1),
         following=month.plus(1),
-        latest=returns.last_owed(zone()),
+        latest=returns.last_owed(zone(), month.rhythm),
+        rhythms=[each for each in reversed(RHYTHMS) if each in {month.rhythm, *returns.rhythms(_session())}],
+        rhythm_names=labels.rhythms(),
         marks=MARKS,
+        legend=STATES,
         mark=mark,
         label=_label,
         state_label=state_label,
@@ -141,7 +178,7 @@ def board(period: str | None = None) -> str:
 @allow(Verb.RETURN_READ)
 def detail(period: str, xml_form_id: str, post_id: int) -> str:
     """One return: the report in force, those it superseded, the clocks, and the waiver."""
-    month = _month(period)
+    month = _period(period)
     found, row = returns.one(_session(), identity(), zone(), xml_form_id, post_id, month)
     cell = row.cells[-1]
     came = [*(cell.superseded if cell else ()), *([cell.delivery] if cell and cell.delivery else [])]
@@ -166,7 +203,7 @@ def detail(period: str, xml_form_id: str, post_id: int) -> str:
 @allow(Verb.RETURN_WAIVE)
 def waive(period: str, xml_form_id: str, post_id: int) -> Response:
     """This return is not owed; the reason is kept with the decision."""
-    month = _month(period)
+    month = _period(period)
     returns.waive(_session(), identity(), zone(), xml_form_id, post_id, month, request.form.get("reason", ""))
     flash(_("The return is waived. You can take that back on its page."), "ok")
     return _back(month)
@@ -176,11 +213,11 @@ def waive(period: str, xml_form_id: str, post_id: int) -> Response:
 @allow(Verb.RETURN_WAIVE)
 def unwaive(period: str, xml_form_id: str, post_id: int) -> Response:
     """Takes the waiver back: the return is owed again."""
-    month = _month(period)
+    month = _period(period)
     returns.unwaive(_session(), identity(), zone(), xml_form_id, post_id, month)
     flash(_("The waiver is taken back; the return is owed again."), "ok")
     return _back(month)
 
 
-def _back(month: Month) -> Response:
+def _back(month: Period) -> Response:
     return back_to("returns.board", period=str(month))

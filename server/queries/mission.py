@@ -123,10 +123,12 @@ def return_plans(session: Session) -> Sequence[ReturnPlan]:
     return session.scalars(select(ReturnPlan).order_by(ReturnPlan.xml_form_id, ReturnPlan.post_type)).all()
 
 
-def return_plan(session: Session, xml_form_id: str, post_type: str) -> ReturnPlan | None:
-    """The plan of this form for this type of post."""
+def return_plan(session: Session, xml_form_id: str, post_type: str, rhythm: str) -> ReturnPlan | None:
+    """The plan of this form for this type of post in this rhythm."""
     return session.scalar(
-        select(ReturnPlan).where(ReturnPlan.xml_form_id == xml_form_id, ReturnPlan.post_type == post_type)
+        select(ReturnPlan).where(
+            ReturnPlan.xml_form_id == xml_form_id, ReturnPlan.post_type == post_type, ReturnPlan.rhythm == rhythm
+        )
     )
 
 

@@ -9,14 +9,20 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from server.models import Event, Fact, Form, FormVersion, Post, ReturnPlan, Sector, SubmissionSummary, Unit
+from sync.periods import Rhythm
 
 PostRow = tuple[Post, Unit | None, Sector | None]
 
 
-def monthly_plans(session: Session) -> Sequence[ReturnPlan]:
-    """Which types of post owe which form each month."""
-    statement = select(ReturnPlan).where(ReturnPlan.rhythm == "monthly").order_by(ReturnPlan.xml_form_id, ReturnPlan.post_type)
+def plans(session: Session, rhythm: Rhythm) -> Sequence[ReturnPlan]:
+    """Which types of post owe which form in this rhythm."""
+    statement = select(ReturnPlan).where(ReturnPlan.rhythm == rhythm).order_by(ReturnPlan.xml_form_id, ReturnPlan.post_type)
     return session.scalars(statement).all()
+
+
+def rhythms(session: Session) -> set[str]:
+    """The rhythms that any plan has."""
+    return set(session.scalars(select(ReturnPlan.rhythm).distinct()))
 
 
 def owing_posts(
@@ -45,19 +51,25 @@ def post_row(session: Session, post_id: int) -> PostRow | None:
 
 def deliveries(
     session: Session, project_id: int, xml_form_id: str, periods: Collection[str], unit_codes: Collection[str],
-    post_ids: Collection[int], changed_since: dt.datetime,
+    post_ids: Collection[int], changed_since: dt.datetime, unnamed: tuple[dt.datetime, dt.datetime] | None = None,
 ) -> Sequence[SubmissionSummary]:  # fmt: skip
     """The reports that came for these periods from these units or posts, rejected and deleted ones too; no test ones.
 
     With them whatever was corrected since that instant: before, it may have spoken of one of these periods or units.
+    unnamed: also those that name no period and speak of an instant from the first up to the second.
     """
-    ours: list[ColumnElement[bool]] = [SubmissionSummary.unit.in_(unit_codes), SubmissionSummary.post_id.in_(post_ids)]
-    corrected = and_(SubmissionSummary.edits > 0, SubmissionSummary.updated_at >= changed_since)
+    summary = SubmissionSummary
+    ours: list[ColumnElement[bool]] = [summary.unit.in_(unit_codes), summary.post_id.in_(post_ids)]
+    corrected = and_(summary.edits > 0, summary.updated_at >= changed_since)
+    speaks: ColumnElement[bool] = summary.period.in_(periods)
+    if unnamed is not None:
+        start, end = unnamed
+        speaks = or_(speaks, and_(summary.period.is_(None), summary.observed_at >= start, summary.observed_at < end))
     return session.scalars(
-        select(SubmissionSummary).where(
-            SubmissionSummary.project_id == project_id, SubmissionSummary.xml_form_id == xml_form_id,
-            SubmissionSummary.is_draft.is_(False), or_(corrected, and_(SubmissionSummary.period.in_(periods), or_(*ours))),
-        ).order_by(SubmissionSummary.received_at)
+        select(summary).where(
+            summary.project_id == project_id, summary.xml_form_id == xml_form_id, summary.is_draft.is_(False),
+            or_(corrected, and_(speaks, or_(*ours))),
+        ).order_by(summary.received_at)
     ).all()
 
 

@@ -24,7 +24,9 @@ from server.services.audits import audit, save
 from server.services.identity import Identity
 from server.services.journal import now
 from sync.merge.positions import parse_position
+from sync.periods import RHYTHMS
 from sync.registers import load_registers
+from sync.returns import DAYS
 
 Row = TypeVar("Row")
 LANGUAGES = ("en", "fr")
@@ -262,23 +264,33 @@ def set_form_duties(
 
 
 def put_return_plan(
-    session: Session, actor: Identity | None, xml_form_id: str, post_type: str, *, due_day: int = 5,
-    missing_day: int = 10, freeze_day: int = 15, starts_on: dt.date | str | None = None,
-) -> ReturnPlan:
-    """Posts of this type owe the form each month, and commits. Days count in the month after: due <= missing <= freeze."""
-    due, missing = entries.whole("Due day", due_day, 1, 28), entries.whole("Missing day", missing_day, 1, 28)
-    freeze = entries.whole("Freeze day", freeze_day, 1, 28)
+    session: Session, actor: Identity | None, xml_form_id: str, post_type: str, *, due_day: int | str | None = None,
+    missing_day: int | str | None = None, freeze_day: int | str | None = None, starts_on: dt.date | str | None = None,
+    rhythm: str = "monthly",
+) -> ReturnPlan:  # fmt: skip
+    """Posts of this type owe the form in this rhythm (daily, weekly, monthly), and commits.
+
+    Days count after the period (for months: in the month after), due <= missing <= freeze; None takes the rhythm's usual
+    days. A daily or weekly return can be due on the period's own last day (0).
+    """
+    kind = next((each for each in RHYTHMS if each == rhythm), None)
+    if kind is None:
+        raise Problem("invalid_input", reason="Rhythm: daily, weekly or monthly.", field="Rhythm")
+    usual, least = DAYS[kind], 1 if kind == "monthly" else 0
+    due = entries.whole("Due day", usual[0] if due_day is None else due_day, least, 28)
+    missing = entries.whole("Missing day", usual[1] if missing_day is None else missing_day, least, 28)
+    freeze = entries.whole("Freeze day", usual[2] if freeze_day is None else freeze_day, least, 28)
     if not due <= missing <= freeze:
         reason = "Due day: not after the missing day, and that not after the freeze day."
         raise Problem("invalid_input", reason=reason, field="Due day")
     form_id, owner = entries.text("Form", xml_form_id, 249), entries.code("Post type", post_type, 30)
-    plan = queries.return_plan(session, form_id, owner)
+    plan = queries.return_plan(session, form_id, owner, kind)
     if plan is None:
-        plan = ReturnPlan(xml_form_id=form_id, post_type=owner)
+        plan = ReturnPlan(xml_form_id=form_id, post_type=owner, rhythm=kind)
         session.add(plan)
     plan.due_day, plan.missing_day, plan.freeze_day = due, missing, freeze
     plan.starts_on = entries.day("Starts on", starts_on)
-    audit(session, actor, "return_plan.update", f"form/{form_id}", {"post_type": owner, "due_day": due})
+    audit(session, actor, "return_plan.update", f"form/{form_id}", {"post_type": owner, "rhythm": kind, "due_day": due})
     session.commit()
     return plan
 

@@ -16,6 +16,7 @@ from forms.validation import validate
 from forms.values import read_datetime
 from sync.merge.observations import SENSITIVITY_QUESTION, UNIT_QUESTION, Answers, observed_time
 from sync.merge.positions import parse_position
+from sync.periods import parse_period
 
 MAX_FINDINGS = 200
 # A report on explosive ordnance is an alarm by its form, whatever its answers.
@@ -95,12 +96,22 @@ def _alarm(form_id: str, answers: Answers) -> tuple[str | None, str | None]:
 
 
 def _period(answers: Answers) -> str | None:
-    """The month a return speaks of, YYYY-MM: from year and month, else from the calculated `period`."""
+    """The period a return speaks of: YYYY-MM from year and month, else the month, week (YYYY-Www) or day in `period`."""
     year, month = answers.text("year") or "", answers.text("month") or ""
     if not (year.isascii() and year.isdigit() and month.isascii() and month.isdigit()):
-        year, _, month = (answers.text("period") or "").partition("-")
+        period = answers.text("period") or ""
+        if "W" in period or period.count("-") > 1:
+            return _shorter(period)
+        year, _, month = period.partition("-")
     try:
         return dt.date(int(year), int(month), 1).strftime("%Y-%m")
+    except ValueError:
+        return None
+
+
+def _shorter(text: str) -> str | None:
+    try:
+        return str(parse_period(text))
     except ValueError:
         return None
 

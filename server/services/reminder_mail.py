@@ -48,7 +48,7 @@ class ReminderMail:
         self._pauses = mail.Pauses()
 
     def send(self, session: Session) -> int:
-        """Mails at most `AT_ONCE` reminders of the month that is owed now, and commits each; how many went out.
+        """Mails at most `AT_ONCE` reminders of the periods that are owed now, and commits each; how many went out.
 
         A post without a person who has an account gets none; its reminder stands on the board.
         """
@@ -59,7 +59,7 @@ class ReminderMail:
     def _waiting(self, session: Session) -> list[tuple[Board, Row, Reminder, list[str]]]:
         """The reminders to be mailed now, each with the e-mails of the post's people."""
         zone, instant = mission.time_zone(session, self._settings), now()
-        boards = returns.boards(session, _everybody(), zone, returns.last_owed(zone))
+        boards = returns.reminding_boards(session, _everybody(), zone)
         given = reminders.told(session, boards)
         found = []
         for board in boards:

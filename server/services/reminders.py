@@ -20,8 +20,8 @@ from server.services import returns
 from server.services.identity import Identity, Verb
 from server.services.journal import record_event
 from server.services.returns import Board, Row
+from sync.periods import Period
 from sync.reminders import Reminder
-from sync.returns import Month
 
 RADIO, MAIL = "radio", "mail"
 
@@ -47,7 +47,7 @@ def told(session: Session, boards: Sequence[Board]) -> dict[str, list[Told]]:
 
 
 def read_out(
-    session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month,
+    session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Period,
 ) -> None:
     """Notes that the reminder in force was read out on the radio net, and commits.
 

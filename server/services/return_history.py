@@ -75,7 +75,7 @@ class Past:
         return {
             key: Delivery(
                 self.report.root_instance_id, self.report.received_at, first.completed_at, found[-1].nil, first.clock_flagged,
-                self._edits(key, key_of), tuple(found),
+                self._edits(key, key_of), tuple(found), self.wordings[-1].period is not None,
             )
             for key, found in spells.items()
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The returns board: which post owes what for a month, what came on time, late or not at all; and waiving a return.
+"""The returns board: which post owes what for a period, what came on time, late or not at all; and waiving a return.
 
 States are computed by sync.returns whenever the board is shown, from reports and WAIVE events; nothing is stored twice.
 Statistics are those of the freeze day once it has passed; what changed later is counted as a revision (rule C.7).
@@ -20,10 +20,12 @@ from server.services import entries, report_duplicates, return_history
 from server.services.identity import Identity, Verb
 from server.services.journal import now, record_event
 from server.services.return_history import Wording
-from sync.reminders import Reminder, reminder
-from sync.returns import Cell, Delivery, Month, Tally, Tenure, Terms, Waiver, assess, late_changes, tally
+from sync.periods import RHYTHMS, Day, Period, Rhythm, named, period_of
+from sync.reminders import Reminder, reminded, reminder
+from sync.returns import Cell, Delivery, Tally, Tenure, Terms, Waiver, assess, late_changes, tally
 
-MONTHS_SHOWN = 6
+# How many periods a board shows, the chosen one last: half a year of months, the weeks of a quarter, a week of days.
+SHOWN: dict[Rhythm, int] = {"monthly": 6, "weekly": 13, "daily": 7}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """The board of one form. `tally` is of the chosen (last) month, at the freeze once `frozen`; `late_changes` came after.
+    """The board of one form. `tally` is of the chosen (last) month, each post's return as at its own freeze once that has
+    passed; `frozen`: it has for all of them; `late_changes` came after.
 
     rates: on-time rate per month of `months`, each at its own freeze once that has passed; None where nothing was owed.
     revisions: per month, how many changes came after its freeze; the last is `late_changes`.
@@ -53,12 +56,11 @@ class Board:
 
     xml_form_id: str
     title: str
-    month: Month
-    months: tuple[Month, ...]
+    month: Period
+    months: tuple[Period, ...]
     rows: tuple[Row, ...]
     tally: Tally
     rates: tuple[float | None, ...]
-    terms: Terms
     frozen: bool
     late_changes: int
     revisions: tuple[int, ...]
@@ -75,14 +77,16 @@ class _Sources:
     tenures: Mapping[int, Tenure]
 
 
-def subject(xml_form_id: str, post_code: str, month: Month) -> str:
+def subject(xml_form_id: str, post_code: str, month: Period) -> str:
     """What a WAIVE event speaks of: form, post and month."""
     return f"{xml_form_id}/{post_code}/{month}"
 
 
-def boards(session: Session, identity: Identity, zone: ZoneInfo, month: Month, project_id: int = 1) -> list[Board]:
-    """One board per form that somebody in this actor's sight owes, ending with `month`; empty without return plans."""
-    plans = returns.monthly_plans(session)
+def boards(session: Session, identity: Identity, zone: ZoneInfo, month: Period, project_id: int = 1) -> list[Board]:
+    """One board per form that somebody in this actor's sight owes in the rhythm of the period `month`, ending with that period;
+    empty without return plans of the rhythm.
+    """
+    plans = returns.plans(session, month.rhythm)
     by_form: dict[str, list[ReturnPlan]] = {}
     for plan in plans:
         by_form.setdefault(plan.xml_form_id, []).append(plan)
@@ -90,26 +94,41 @@ def boards(session: Session, identity: Identity, zone: ZoneInfo, month: Month, p
     return [board for board in made if board.rows]
 
 
-def last_owed(zone: ZoneInfo) -> Month:
-    """The month that is asked for now: the one before the present one, in mission time."""
-    return Month.of(now().astimezone(zone).date()).plus(-1)
+def reminding_boards(session: Session, identity: Identity, zone: ZoneInfo) -> list[Board]:
+    """The boards of all periods for which a reminder can come into force today, oldest first within a rhythm."""
+    today = now().astimezone(zone).date()
+    found: list[Board] = []
+    for rhythm in rhythms(session):
+        due_days = {plan.due_day for plan in returns.plans(session, rhythm)}
+        for period in sorted({each for days in due_days for each in reminded(rhythm, days, today)}, key=lambda each: each.first):
+            found += boards(session, identity, zone, period)
+    return found
+
+
+def last_owed(zone: ZoneInfo, rhythm: Rhythm = "monthly") -> Period:
+    """The period that is asked for now: the one before the present one, in mission time."""
+    return period_of(rhythm, now().astimezone(zone).date()).plus(-1)
+
+
+def rhythms(session: Session) -> list[Rhythm]:
+    """The rhythms in which anything is owed, longest first."""
+    planned = returns.rhythms(session)
+    return [rhythm for rhythm in reversed(RHYTHMS) if rhythm in planned]
 
 
 def _board(
-    session: Session, identity: Identity, zone: ZoneInfo, month: Month, project_id: int, plans: Sequence[ReturnPlan],
+    session: Session, identity: Identity, zone: ZoneInfo, month: Period, project_id: int, plans: Sequence[ReturnPlan],
 ) -> Board:
     at = now()
     terms = {plan.post_type: Terms(zone, plan.due_day, plan.missing_day, plan.freeze_day, plan.starts_on) for plan in plans}
     form = plans[0].xml_form_id
     posts = returns.owing_posts(session, terms.keys(), _sector(identity), _own_post(identity))
-    months = tuple(month.plus(step) for step in range(1 - MONTHS_SHOWN, 1))
+    months = tuple(month.plus(step) for step in range(1 - SHOWN[month.rhythm], 1))
     since = min((each.frozen(months[0]) for each in terms.values()), default=at)
     sources = _sources(session, project_id, form, posts, months, zone, since)
     rows = [_row(form, post, unit, sector, terms[post.type], months, sources, at) for post, unit, sector in posts]
     # A return that is owed no more since its freeze still counts in what was frozen.
     kept = tuple(row for row in rows if any(cell is not None for cell in row.cells) or any(row.late))
-    first = next(iter(terms.values()))
-    frozen = at >= first.frozen(month)
     tallies = [tally([_frozen_cell(form, row, each, sources, at) for row in kept]) for each in months]
     late = tuple(sum(row.late[index] for row in kept) for index in range(len(months)))
     rates = tuple(each.rate for each in tallies)
@@ -117,11 +136,12 @@ def _board(
     reminders = tuple((row, found) for row, found in due if found is not None)
     title = returns.form_title(session, project_id, form)
     deadlines = _deadlines(terms, kept, month, at)
-    return Board(form, title, month, months, kept, tallies[-1], rates, first, frozen, late[-1], late, deadlines, reminders)
+    frozen = all(past for _terms, _types, past in deadlines)
+    return Board(form, title, month, months, kept, tallies[-1], rates, frozen, late[-1], late, deadlines, reminders)
 
 
 def _deadlines(
-    terms: Mapping[str, Terms], rows: Sequence[Row], month: Month, at: dt.datetime,
+    terms: Mapping[str, Terms], rows: Sequence[Row], month: Period, at: dt.datetime,
 ) -> tuple[tuple[Terms, tuple[str, ...], bool], ...]:
     """The terms of the types of post shown, those with the same days together."""
     shown = {row.post.type for row in rows}
@@ -143,12 +163,12 @@ def _own_post(identity: Identity) -> int | None:
 
 
 def _sources(
-    session: Session, project_id: int, form: str, posts: Sequence[returns.PostRow], months: Sequence[Month], zone: ZoneInfo,
+    session: Session, project_id: int, form: str, posts: Sequence[returns.PostRow], months: Sequence[Period], zone: ZoneInfo,
     since: dt.datetime,
 ) -> _Sources:  # fmt: skip
     units = {unit.code for _post, unit, _sector in posts if unit is not None}
-    periods, ids = {str(month) for month in months}, [row[0].id for row in posts]
-    reports = returns.deliveries(session, project_id, form, periods, units, ids, since)
+    periods, ids, rhythm = {str(month) for month in months}, [row[0].id for row in posts], months[0].rhythm
+    reports = returns.deliveries(session, project_id, form, _names(months), units, ids, since, _unnamed(months, zone))
     found = return_history.pasts(session, reports)
     # What an officer called the same report typed twice is neither a return of its own nor a revision.
     # A copy that was rejected or deleted hides no other.
@@ -156,8 +176,8 @@ def _sources(
     came: dict[tuple[int, str], list[Delivery]] = {}
 
     def owed(report: SubmissionSummary, wording: Wording) -> tuple[int, str] | None:
-        owner = _owner_of(report, wording.unit, posts)
-        return (owner, str(wording.period)) if owner is not None and wording.period in periods else None
+        owner, period = _owner_of(report, wording.unit, posts), str(_spoken_of(wording, rhythm, zone))
+        return (owner, period) if owner is not None and period in periods else None
 
     for past in found:
         if past.report.root_fact_id not in doubled:
@@ -166,6 +186,29 @@ def _sources(
     subjects = [subject(form, row[0].code, month) for row in posts for month in months]
     tenures = return_history.tenures(session, [(post, unit) for post, unit, _sector in posts], zone)
     return _Sources(came, _waivers(session, subjects), tenures)
+
+
+def _names(months: Sequence[Period]) -> set[str]:
+    """What reports for these periods can name: the periods, and for weeks their days."""
+    found = {str(month) for month in months}
+    if months[0].rhythm == "weekly":
+        found |= {str(Day(week.first + dt.timedelta(days=day))) for week in months for day in range(7)}
+    return found
+
+
+def _unnamed(months: Sequence[Period], zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime] | None:
+    """From when to when a report can speak of these periods without naming one. A month has to be named."""
+    if months[0].rhythm == "monthly":
+        return None
+    start, end = (dt.datetime.combine(day, dt.time(), zone) for day in (months[0].first, months[-1].plus(1).first))
+    return start.astimezone(dt.UTC), end.astimezone(dt.UTC)
+
+
+def _spoken_of(wording: Wording, rhythm: Rhythm, zone: ZoneInfo) -> Period | None:
+    """The period that a report counts for: the one it names, else that of its day (any patrol of the week)."""
+    if wording.period is not None or rhythm == "monthly":
+        return named(wording.period, rhythm)
+    return period_of(rhythm, wording.observed_at.astimezone(zone).date())
 
 
 def _owner_of(report: SubmissionSummary, unit: str | None, posts: Sequence[returns.PostRow]) -> int | None:
@@ -191,7 +234,7 @@ def _waivers(session: Session, subjects: Sequence[str]) -> dict[str, list[Waiver
 
 
 def _row(
-    form: str, post: Post, unit: Unit | None, sector: Sector | None, terms: Terms, months: Sequence[Month], sources: _Sources,
+    form: str, post: Post, unit: Unit | None, sector: Sector | None, terms: Terms, months: Sequence[Period], sources: _Sources,
     at: dt.datetime,
 ) -> Row:  # fmt: skip
     cells = tuple(assess(*_known(form, post, month, terms, sources), at) for month in months)
@@ -199,20 +242,20 @@ def _row(
     return Row(post, unit, sector, terms, cells, late)
 
 
-def _frozen_cell(form: str, row: Row, month: Month, sources: _Sources, at: dt.datetime) -> Cell | None:
+def _frozen_cell(form: str, row: Row, month: Period, sources: _Sources, at: dt.datetime) -> Cell | None:
     """The return as its month's statistics count it: as it is, or as it was at the freeze."""
     return assess(*_known(form, row.post, month, row.terms, sources), min(at, row.terms.frozen(month)))
 
 
 def _known(
-    form: str, post: Post, month: Month, terms: Terms, sources: _Sources
-) -> tuple[Tenure, Month, Terms, list[Delivery], list[Waiver]]:
+    form: str, post: Post, month: Period, terms: Terms, sources: _Sources
+) -> tuple[Tenure, Period, Terms, list[Delivery], list[Waiver]]:
     """What sync.returns asks for about one return."""
     about = sources.waivers.get(subject(form, post.code, month), [])
     return sources.tenures[post.id], month, terms, sources.came.get((post.id, str(month)), []), about
 
 
-def one(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month) -> tuple[Board, Row]:
+def one(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Period) -> tuple[Board, Row]:
     """One return with its board, for the drill-down. Raises not_found outside the plan or the actor's sight."""
     for board in boards(session, identity, zone, month):
         for row in board.rows:
@@ -222,7 +265,7 @@ def one(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, 
 
 
 def waive(
-    session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month, reason: str,
+    session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Period, reason: str,
 ) -> None:
     """Decides that this return is not owed, with a reason, and commits. Raises state_conflict when one has come already."""
     if not identity.may(Verb.RETURN_WAIVE):
@@ -239,7 +282,7 @@ def waive(
     session.commit()
 
 
-def unwaive(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Month) -> None:
+def unwaive(session: Session, identity: Identity, zone: ZoneInfo, xml_form_id: str, post_id: int, month: Period) -> None:
     """Takes the waiver in force back and commits. Raises state_conflict when there is none."""
     if not identity.may(Verb.RETURN_WAIVE):
         raise Problem("not_allowed")

@@ -6,9 +6,12 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from sync.reminders import reminder
-from sync.returns import Cell, Delivery, Month, Owner, Terms, Waiver, assess
+from sync.periods import RHYTHMS, Day, Rhythm, Week, period_of
+from sync.reminders import reminded, reminder
+from sync.returns import DAYS, Cell, Delivery, Month, Owner, Terms, Waiver, assess
 
 BANGUI = ZoneInfo("Africa/Bangui")
 OCTOBER, TERMS = Month(2026, 10), Terms(BANGUI)
@@ -69,3 +72,32 @@ def test_a_post_that_left_in_the_month_is_reminded_of_its_handover_return() -> N
 
     assert found is not None
     assert found.cell.state == "handover"
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "number", "to_sector"),
+    [
+        (Week(2026, 41), 10, None, None), (Week(2026, 41), 11, 1, False), (Week(2026, 41), 13, 2, False),
+        (Week(2026, 41), 15, 3, True), (Day(dt.date(2026, 10, 5)), 5, None, None), (Day(dt.date(2026, 10, 5)), 6, 1, False),
+        (Day(dt.date(2026, 10, 5)), 7, 2, False), (Day(dt.date(2026, 10, 5)), 8, 3, True),
+    ],
+)  # fmt: skip
+def test_weekly_and_daily_returns_are_reminded_of_closer_to_their_due_day(
+    period: Week | Day, day: int, number: int | None, to_sector: bool | None
+) -> None:
+    terms, instant = Terms(BANGUI, *DAYS[period.rhythm]), dt.datetime(2026, 10, day, 9, tzinfo=BANGUI).astimezone(dt.UTC)
+
+    found = reminder(assess(Owner(), period, terms, [], None, instant), terms, instant)
+
+    assert (found and found.number, found and found.to_sector) == (number, to_sector)
+
+
+@given(some.sampled_from(RHYTHMS), some.integers(0, 28), some.dates(dt.date(2001, 1, 1), dt.date(2036, 1, 1)))
+def test_no_reminder_begins_on_a_day_for_a_period_that_is_not_looked_at(rhythm: Rhythm, due: int, day: dt.date) -> None:
+    terms, looked_at = Terms(BANGUI, due, 28, 28), reminded(rhythm, due, day)
+    noon = [dt.datetime.combine(day - dt.timedelta(days=back), dt.time(12), BANGUI).astimezone(dt.UTC) for back in (1, 0)]
+
+    for period in [period_of(rhythm, day).plus(step) for step in range(-35, 3)]:
+        before, found = (reminder(assess(Owner(), period, terms, [], None, at), terms, at) for at in noon)
+        if found is not None and (before is None or before.number != found.number):
+            assert period in looked_at

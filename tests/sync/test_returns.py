@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sync.periods import Day, Week
 from sync.returns import (
+    DAYS,
     Cell,
     Delivery,
     Month,
@@ -217,3 +219,55 @@ def test_a_correction_that_says_nil_after_the_freeze_counts_as_received_in_what_
     assert cell(corrected, now=TERMS.frozen(OCTOBER)).state == "received"
     later = cell(corrected, now=at(21))
     assert (later.state, later.revisions, later.late_changes, later.marks) == ("nil", 1, 1, 1)
+
+
+WEEK = Week(2026, 41)  # 5 to 11 October
+WEEKLY = Terms(BANGUI, *DAYS["weekly"])
+
+
+def october(day: int, hour: int = 12, minute: int = 0) -> dt.datetime:
+    return at(day, hour, minute, month=10)
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        (october(11, 23, 59), "not_due"),
+        (october(12, 0, 0), "due"),
+        (october(12, 23, 59), "due"),
+        (october(13, 0, 0), "late"),
+        (october(15, 0, 0), "missing"),
+    ],
+)
+def test_a_weekly_return_is_due_on_the_monday_after_and_missing_after_wednesday(now: dt.datetime, state: str) -> None:
+    found = assess(Owner(), WEEK, WEEKLY, [], None, now)
+
+    assert found is not None
+    assert found.state == state
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [(october(4, 23, 59), "not_due"), (october(5, 0, 0), "due"), (october(5, 23, 59), "due"), (october(6, 0, 0), "late")],
+)
+def test_a_daily_return_can_be_due_on_its_own_day(now: dt.datetime, state: str) -> None:
+    found = assess(Owner(), Day(dt.date(2026, 10, 5)), Terms(BANGUI, 0, 1, 2), [], None, now)
+
+    assert found is not None
+    assert found.state == state
+
+
+@pytest.mark.parametrize(
+    ("leaves", "expected"), [(11, "owed"), (10, "handover"), (5, "handover"), (4, "none")]
+)
+def test_a_unit_that_leaves_within_the_week_owes_a_handover_return(leaves: int, expected: str) -> None:
+    assert expectation(Owner(rotation_out=dt.date(2026, 10, leaves)), WEEK, WEEKLY) == expected
+
+
+def test_a_second_report_that_names_no_period_is_no_correction() -> None:
+    patrols = [Delivery(f"r{day}", october(day), named=False) for day in (6, 8, 20)]
+
+    found = assess(Owner(), WEEK, WEEKLY, patrols, None, october(25))
+
+    assert found is not None
+    assert (found.state, found.superseded, found.revisions, found.late_changes) == ("received", (), 0, 0)
