@@ -30,6 +30,7 @@ from server.services import (
     folding,
     heartbeat,
     importing,
+    keeping_away,
     lapses,
     pin_expiry,
     purging,
@@ -52,6 +53,8 @@ BATCHES_IN_A_ROW, STAND_BACK = 8, 0.12
 DICTIONARIES = 5.0
 # A pin ends at midnight of the mission: minutes are soon enough.
 PINS = 300.0
+# A partner's copy of a warning that is over must not stand for long.
+WARNINGS = 10.0
 # How often mails that wait are looked for, in seconds; only where a mail server is configured.
 MAILS = 5.0
 # A reminder is of a day: minutes are soon enough.
@@ -84,6 +87,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty(pin_expiry.expire, PINS),
         Duty(states.close_due, HOUR),
         Duty(lapses.lapse, HOUR),
+        Duty(keeping_away.end, WARNINGS),
         *_mails(settings),
         Duty(lambda session: purging.purge(session, store), HOUR),
         Duty(lambda session: resumable.expire(session, settings), HOUR),

@@ -60,9 +60,11 @@ def leaving(
 ) -> Leaving:
     """What this audience gets of a record. `substitute` stands for the label where the name may not go along.
 
-    At area precision names are kept back, because the name of a place is a place.
+    At area precision names are kept back, because the name of a place is a place. A warning that stands says where it is,
+    whatever its sensitivity: nobody can keep away from a district (rule C.2, the short path).
     """
     precision = PRECISION[level(sensitivity)]
+    where: Precision = "point" if register.warning is not None and data.get(register.warning.property) else precision
     # A property that is more sensitive than the whole was judged to be does not slip out with it.
     limit = max(LEVELS.index(level(sensitivity)), LEVELS.index(register.sensitivity))
     allowed = {
@@ -80,10 +82,10 @@ def leaving(
     few = {name for name in kept if allowed[name].counts_people and _few(kept[name])}
     kept |= dict.fromkeys(few, UNDER_FEW)
     # Without the right to the position there is none, whatever the precision would allow.
-    lat, lon = blur(*place, precision) if placed else (None, None)
+    lat, lon = blur(*place, where) if placed else (None, None)
     # The label of such a record may hold the number.
     may_name = register.label_property in allowed and precision != "area" and not few
-    return Leaving(label if may_name else substitute, kept, lat, lon, precision if lat is not None else "area")
+    return Leaving(label if may_name else substitute, kept, lat, lon, where if lat is not None else "area")
 
 
 def _few(text: str) -> bool:
@@ -93,10 +95,18 @@ def _few(text: str) -> bool:
         return False
 
 
-def second_person(sensitivity: str | None, un_classes: Collection[str | None]) -> tuple[str, ...]:
-    """Why a second person must decide: "sensitivity", "un_class"; empty when one is enough."""
+def urgent(register: Register, data: Mapping[str, Any]) -> bool:
+    """Whether one officer alone may release the record as a warning, because delay kills (rule C.2)."""
+    keep_away = register.warning
+    return keep_away is not None and bool(data.get(keep_away.property)) and data.get(keep_away.state) in keep_away.alone
+
+
+def second_person(
+    sensitivity: str | None, un_classes: Collection[str | None], *, urgently: bool = False
+) -> tuple[str, ...]:
+    """Why a second person must decide: "sensitivity" (not for an urgent warning), "un_class"; empty when one is enough."""
     reasons = []
-    if LEVELS.index(level(sensitivity)) >= LEVELS.index("high"):
+    if not urgently and LEVELS.index(level(sensitivity)) >= LEVELS.index("high"):
         reasons.append("sensitivity")
     if any(marking not in (None, "", "UNCLASSIFIED") for marking in un_classes):
         reasons.append("un_class")

@@ -25,6 +25,7 @@ from server.services import (
     entity_history,
     entries,
     folding,
+    keeping_away,
     merging,
     past_records,
     registers,
@@ -101,7 +102,7 @@ def show(name: str, record_id: str) -> str | BaseResponse:
         releases=releases.of_record(session, who, record), state=registers.state_of(rules, record.data),
         state_name=getattr(registers.state_property(rules), "name", ""), label=rules.label(language()),
         told_again=report_duplicates.told_again(session, record.project_id, name, [record.id]).get(record.id, 0),
-        release=releases.draft(session, who, record),
+        release=releases.draft(session, who, record), around=keeping_away.near(session, who, record),
         flow=states_view(session, who, record, rules, spoken), pinning=rules.properties.get(request.args.get("pin", "")),
     )
 
@@ -161,6 +162,7 @@ def rule_label(rule: str) -> str:
         "first": _("first stated position"), "chosen": _("chosen by an officer"), "official": _("written by an officer"),
         "all": _("all that were named"), "pinned": _("pinned"), "told": _("told"),
         "camp": _("read in the reporter's camp: doubtful"), "last_update": _("last update"), "state": _("by its states"),
+        "warning": _("until it is cleared"),
     }  # fmt: skip
     return words.get(rule, rule)
 

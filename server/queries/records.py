@@ -18,6 +18,8 @@ from server.models import CodeItem, Entity, Form, Observation, Post, Record, Sub
 from server.models.mission import Area
 from server.queries import beyond_cell
 from server.queries.scope import Scope
+from sync.merge.faces import distance_m
+from sync.merge.facts import Position
 
 Sort = Literal["name", "stale", "fresh", "reports"]
 SORTS: tuple[Sort, ...] = ("name", "stale", "fresh", "reports")
@@ -126,6 +128,24 @@ def chosen(session: Session, scope: Scope, dataset: str, filters: Filters, limit
     """The records that the filters leave, by name, up to a limit: what an officer releases in one step."""
     statement = _narrow(select(Record), scope, dataset, filters, project_id)
     return session.scalars(statement.order_by(func.lower(Record.label), Record.id).limit(limit)).all()
+
+
+def around(
+    session: Session, scope: Scope, dataset: str, place: tuple[float, float], metres: float, project_id: int = 1
+) -> list[tuple[Record, float]]:
+    """The live records of a list within so many metres of a place (WGS84 degrees), each with its distance, nearest first."""
+    lat, lon = place
+    north = metres / 111_200
+    east = north / max(0.01, math.cos(math.radians(lat)))
+    found = session.scalars(
+        select(Record).where(
+            in_scope(scope, project_id), Record.dataset == dataset, Record.deleted_at.is_(None),
+            Record.lat.between(lat - north, lat + north), Record.lon.between(lon - east, lon + east),
+        )
+    )
+    here = Position(lat, lon)
+    far = [(row, distance_m(here, Position(row.lat, row.lon))) for row in found if row.lat is not None and row.lon is not None]
+    return sorted((pair for pair in far if pair[1] <= metres), key=lambda pair: (pair[1], pair[0].id))
 
 
 def counts(

@@ -105,7 +105,7 @@ def dossier(session: Session, record: Record, rules: Register, spoken: Words, *,
     parts = () if brief else _parts(session, record, entities, said, spoken)
     decisions = () if brief else _decisions(session, record, entities, said)
     photos = _photos(session, reports)
-    return Dossier(record, rules, claims, sayings, parts, decisions, photos, _points(record, sayings))
+    return Dossier(record, rules, claims, sayings, parts, decisions, photos, _points(record, rules, sayings))
 
 
 def claims_of(session: Session, record: Record, past: PastRecord, spoken: Words) -> tuple[Claim, ...]:
@@ -216,8 +216,9 @@ def _photos(
     return tuple((file, by_fact[file.submission_fact_id]) for file in review.photos(session, by_fact.keys(), PHOTOS))
 
 
-def _points(record: Record, sayings: Sequence[Saying]) -> Mapping[str, Any]:
-    """The kept position and every observed one around it, with stated accuracies, as GeoJSON."""
+def _points(record: Record, rules: Register, sayings: Sequence[Saying]) -> Mapping[str, Any]:
+    """The kept position and every observed one around it, with stated accuracies, as GeoJSON; a warning has the circle to keep
+    away from instead."""
     features = []
     for saying in sayings:
         row = saying.observation
@@ -226,7 +227,8 @@ def _points(record: Record, sayings: Sequence[Saying]) -> Mapping[str, Any]:
         if lat is not None and lon is not None:
             features.append(point(lat, lon, "observation", row.unit or "", row.accuracy_m))
     if record.lat is not None and record.lon is not None:
-        features.append(point(record.lat, record.lon, "kept", record.label))
+        circle = rules.warning.metres if rules.warning is not None and rules.warning.stands(record.data) else None
+        features.append(point(record.lat, record.lon, "kept", record.label, circle))
     return {"type": "FeatureCollection", "features": features}
 
 

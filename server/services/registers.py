@@ -99,6 +99,8 @@ class Words:
             return self._unit(text)
         if prop.type == "datetime":
             return text[:16].replace("T", " ")
+        if prop.offset is not None and (place := parse_position(text)) is not None and place.accuracy_m:
+            return f"{_coordinates(text)} ±{place.accuracy_m:.0f} m"
         return _coordinates(text) if prop.type == "geopoint" else text
 
     def title(self, record: Any) -> str:

@@ -82,7 +82,8 @@ def _draft(
         audience: rules.leaving(rule, record.data, record.label, place, audience, record.sensitivity, substitute)
         for audience in allowed
     }
-    return Draft(record, allowed, leaving, rules.second_person(record.sensitivity, markings), frozenset(reporters))
+    reasons = rules.second_person(record.sensitivity, markings, urgently=rules.urgent(rule, record.data))
+    return Draft(record, allowed, leaving, reasons, frozenset(reporters))
 
 
 def _substitute(record: Record, rule: Register, spoken: registers.Words) -> str:

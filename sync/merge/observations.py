@@ -16,7 +16,7 @@ from forms.submission import ParsedSubmission, walk
 from forms.values import read_datetime
 from sync.merge.faces import distance_m
 from sync.merge.facts import Action, Observation, Position, Report, Statement, derived_id
-from sync.merge.positions import parse_position
+from sync.merge.positions import as_geopoint, away_from, parse_position
 from sync.merge.rows import Row
 from sync.registers import CONSENT, Property, Register
 
@@ -171,6 +171,8 @@ def _observation(
         statements = {name: _row_statement(row, name, answers, context.form_id, register) for name in row.values}
     elif not withdrawn:
         statements = _statements(operation, answers, context.form_id, register)
+    if register is not None:
+        statements |= _worked_out(statements, register)
     if register is not None and _refused(statements, register):
         statements = {name: each for name, each in statements.items() if not register.properties[name].personal}
     place = "/".join((operation.path, *map(str, operation.indices)))
@@ -209,6 +211,23 @@ def _observation(
         withdrawn=withdrawn,
         at_camp=position is not None and camp is not None and distance_m(position, camp) <= CAMP_M,
     )
+
+
+def _worked_out(statements: Mapping[str, Statement], register: Register) -> dict[str, Statement]:
+    """Positions that this report gives by where the observer stood, a bearing and a distance."""
+    found: dict[str, Statement] = {}
+    for prop in register.properties.values():
+        if prop.offset is None or not all(name in statements for name in prop.offset):
+            continue
+        stood, bearing, metres = (statements[name] for name in prop.offset)
+        place = parse_position(stood.value)
+        try:
+            there = away_from(place, float(bearing.value), float(metres.value)) if place is not None else None
+        except ValueError:
+            continue
+        if there is not None:
+            found[prop.name] = Statement(as_geopoint(there), bearing.seen, bearing.question)
+    return found
 
 
 def _refused(statements: Mapping[str, Statement], register: Register) -> bool:

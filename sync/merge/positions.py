@@ -9,6 +9,9 @@ from functools import lru_cache
 from forms.values import read_point
 from sync.merge.facts import Position
 
+# An observer who does not go near points with a compass and estimates: so many degrees, and that part of the distance (ours).
+BEARING_ERROR_DEG, DISTANCE_ERROR = 5.0, 0.1
+_EARTH_M = 6_371_008.8
 _GRID = re.compile(r"^\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V](\d{2,10})$")
 
 
@@ -48,3 +51,19 @@ def parse_position(text: str) -> Position | None:
 def as_geopoint(place: Position) -> str:
     """`place` as an ODK geopoint text (altitude unknown is 0, as Collect writes it)."""
     return f"{place.lat:.7f} {place.lon:.7f} 0 {place.accuracy_m or 0:g}"
+
+
+def away_from(place: Position, bearing: float, metres: float) -> Position:
+    """Where a thing is that was seen from `place` at that bearing (degrees from north) and distance, with its point error.
+
+    The error is what the observer's own position, his compass and his estimate of the distance may each be off by, together;
+    a position without a stated accuracy adds nothing to it.
+    """
+    angle, course, lat = metres / _EARTH_M, math.radians(bearing), math.radians(place.lat)
+    there = math.asin(math.sin(lat) * math.cos(angle) + math.cos(lat) * math.sin(angle) * math.cos(course))
+    east = math.atan2(
+        math.sin(course) * math.sin(angle) * math.cos(lat), math.cos(angle) - math.sin(lat) * math.sin(there)
+    )  # fmt: skip
+    error = math.hypot(place.accuracy_m or 0.0, metres * math.radians(BEARING_ERROR_DEG), metres * DISTANCE_ERROR)
+    lon = (place.lon + math.degrees(east) + 540) % 360 - 180
+    return Position(round(math.degrees(there), 7), round(lon, 7), round(error, 1))

@@ -157,6 +157,11 @@ def make_record(
         found = states.standing(states.steps(register.states, observations, [e for e in events if isinstance(e, Transition)]))
         if found is not None:
             data[kept], provenance[kept] = found.to, _of_state(found)
+    if register.warning is not None:
+        kept = register.warning.property
+        data.pop(kept, None), provenance.pop(kept, None)
+        if register.warning.stands(data):
+            data[kept], provenance[kept] = str(register.warning.metres), {"rule": "warning"}
     created = min(o.received_at for o in (entity.anchor for entity in entities))
     changed = [o.received_at for o in observations if o.id != _first(entities).id] + [e.at for e in events]
     return Record(

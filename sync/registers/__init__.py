@@ -8,6 +8,7 @@ from sync.registers.loader import BUILTIN_DIR, load_registers, parse_register
 from sync.registers.schema import (
     CONSENT,
     CertainRule,
+    KeepAway,
     Learnt,
     Matching,
     NearRule,
@@ -24,6 +25,7 @@ __all__ = [
     "BUILTIN_DIR",
     "CONSENT",
     "CertainRule",
+    "KeepAway",
     "Learnt",
     "Matching",
     "Move",

@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 
 from sync.registers.schema import (
     CertainRule,
+    KeepAway,
     Matching,
     NearRule,
     Property,
@@ -31,10 +32,11 @@ _NAME = re.compile(r"^(?!__)[A-Za-z_][\w-]*$")
 _REGISTER_KEYS = {
     "name", "labels", "label_property", "sensitivity", "told_days", "trust", "seen_codes", "observed", "source",
     "property", "matching", "rows", "title", "columns", "section", "consent", "states", "cell_only", "cell_reads",
+    "warning",
 }  # fmt: skip
 _PROPERTY_KEYS = {
     "name", "type", "list", "labels", "from", "source", "rule", "order", "no_statement", "moved_m", "export",
-    "sensitivity", "audiences", "register", "on_devices", "personal", "counts_people",
+    "sensitivity", "audiences", "register", "on_devices", "personal", "counts_people", "offset",
 }  # fmt: skip
 _ROW_KEYS = {"form", "repeat", "each", "split", "nothing", "when", "id", "key", "label", "needs"}
 _MATCHING_KEYS = {
@@ -145,8 +147,29 @@ def _property(faults: _Faults, table: Mapping[str, Any], sensitivity: Sensitivit
         register=_optional(faults, where, table, "register"),
         on_devices=faults.get(where, table, "on_devices", bool, own not in ("high", "severe") and not personal),
         personal=personal,
-        counts_people=faults.get(where, table, "counts_people", bool, False),
+        counts_people=faults.get(where, table, "counts_people", bool, False), offset=_offset(faults, where, table),
     )  # fmt: skip
+
+
+def _offset(faults: _Faults, where: str, table: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    parts = faults.texts(where, table, "offset")
+    if parts and (len(parts) != 3 or table.get("type") != "geopoint"):
+        faults.add(f"{where}: 'offset' of a geopoint names three properties: position, bearing, distance")
+        return None
+    return (parts[0], parts[1], parts[2]) if parts else None
+
+
+def _warning(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str, Property]) -> KeepAway:
+    faults.unknown("warning", table, {"property", "metres", "state", "ends", "alone", "near"})
+    found = KeepAway(
+        property=faults.get("warning", table, "property", str), metres=round(faults.get("warning", table, "metres", float)),
+        state=faults.get("warning", table, "state", str), ends=frozenset(faults.texts("warning", table, "ends")),
+        alone=frozenset(faults.texts("warning", table, "alone")), near=_optional(faults, "warning", table, "near"),
+    )  # fmt: skip
+    for used in (found.property, found.state):
+        if used not in properties:
+            faults.add(f"warning: '{used}' is not a property")
+    return found
 
 
 def _row(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str, Property]) -> RowRule:
@@ -244,7 +267,7 @@ def parse_register(text: str, source: str = "?") -> Register:
     if label_property not in properties:
         faults.add(f"register: label_property '{label_property}' is not a property")
     title, columns = faults.texts("register", table, "title"), faults.texts("register", table, "columns")
-    for used in (*title, *columns):
+    for used in (*title, *columns, *(part for item in listed for part in item.offset or ())):
         if used not in properties:
             faults.add(f"register: '{used}' is not a property")
     consent = _optional(faults, "register", table, "consent")
@@ -252,7 +275,7 @@ def parse_register(text: str, source: str = "?") -> Register:
         faults.add(f"register: 'consent' names a property that says yes or no, which '{consent}' is not")
     section = faults.get("register", table, "section", str, "other")
     faults.choice("register", section, get_args(Section))
-    matching, states = table.get("matching"), table.get("states")
+    matching, states, warning = table.get("matching"), table.get("states"), table.get("warning")
     rows = tuple(_row(faults, item, properties) for item in faults.get("register", table, "rows", list, []))
     register = Register(
         name=name, labels=_labels(faults, "register", table), label_property=label_property, sensitivity=sensitivity,
@@ -265,6 +288,7 @@ def parse_register(text: str, source: str = "?") -> Register:
         states=parse_states(faults, states, properties) if isinstance(states, dict) else None,
         cell_only=faults.get("register", table, "cell_only", bool, False),
         cell_reads=faults.get("register", table, "cell_reads", bool, False),
+        warning=_warning(faults, warning, properties) if isinstance(warning, dict) else None,
     )  # fmt: skip
     if register.cell_only and register.cell_reads:
         faults.add("register: 'cell_only' says more than 'cell_reads'; leave one out")

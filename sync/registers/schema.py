@@ -54,6 +54,8 @@ class Property:
     whether phones get it with the list; unless the file says so, not what is personal or of high or severe sensitivity.
     `personal`: a person's name or number; exports leave it out unless it is asked for, and the register may want consent for it.
     `counts_people`: how many people of a group; what leaves says "under 5" instead of 1 to 4 (rule C.9).
+    `offset`: a position worked out from what one report says: the properties with where the observer stood, the bearing
+    (degrees) and the distance (metres) to the thing.
     """
 
     name: str
@@ -73,6 +75,25 @@ class Property:
     on_devices: bool = True
     personal: bool = False
     counts_people: bool = False
+    offset: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAway:
+    """Records of the register are warnings to keep away (rule C.2): `property` says by how many `metres`, until the property
+    `state` has a code of `ends`. One officer alone may release a warning in a state of `alone`, because delay kills. `near`:
+    the register whose things stand beside the warning when they lie within that distance."""
+
+    property: str
+    metres: int
+    state: str
+    ends: frozenset[str]
+    alone: frozenset[str]
+    near: str | None = None
+
+    def stands(self, data: Mapping[str, Any]) -> bool:
+        """Whether a record with these values is still to be kept away from."""
+        return data.get(self.state) not in self.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,7 @@ class Register:
     that; `section`: under which heading the register stands. All three may be left out. `consent`: the property that must
     be "yes" for a record to have its personal ones (rule C.9). `states`: the states that its records pass through, where
     they have any (rule C.4); `cell_only`: nobody outside the cell sees its records, only releases of them (rule C.2);
-    `cell_reads`: the same for readers, but phones choose from its list as ever (rule C.8).
+    `cell_reads`: the same for readers, but phones choose from its list as ever (rule C.8). `warning`: its records are warnings.
     """
 
     name: str
@@ -181,6 +202,7 @@ class Register:
     states: States | None = None
     cell_only: bool = False
     cell_reads: bool = False
+    warning: KeepAway | None = None
 
     def label(self, language: str) -> str:
         """The register's name in `language`, English when there is none."""

@@ -343,5 +343,6 @@ def test_partners_see_an_incident_once_it_is_released_and_never_its_text(ambush:
     releases.decide(ambush.session, ambush.identity("deputy"), row.number, "release")
 
     assert (before, proposed, seen()) == ([], [], [row.number])
-    shown = ambush.cast.page_client(app, "partner").get("/released/registers/incidents").text
+    shown = ambush.cast.page_client(app, "partner").get("/partner/registers/incidents").text
+    assert row.number in shown
     assert "Two lines that stay in the cell" not in shown
