@@ -5,10 +5,12 @@ A whitelist: what the register file does not give to an audience stays (rule C.2
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from forms.values import read_datetime
 from sync.registers import Register
 
 Precision = Literal["point", "settlement", "area"]
@@ -93,6 +95,18 @@ def _few(text: str) -> bool:
         return 0 < float(text) < FEW
     except ValueError:
         return False
+
+
+def held(register: Register, data: Mapping[str, Any], at: dt.datetime, zone: dt.tzinfo) -> bool:
+    """Whether the record may not be released yet at that instant, because something goes on (rule C.2).
+
+    A time without a zone is mission time (`zone`); what is no time ends nothing.
+    """
+    rule = register.held
+    if rule is None or data.get(rule.property) not in rule.codes:
+        return False
+    until = read_datetime(str(data.get(rule.until) or ""), zone)
+    return until is None or until > at
 
 
 def urgent(register: Register, data: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from sqlalchemy.orm import Session
 
+from forms.values import read_datetime
 from server.models import Record
 from server.problems import Problem
 from server.queries import forms as form_queries
@@ -327,7 +328,7 @@ def check_value(session: Session, rules: Register, name: str, value: str) -> Non
         "select_multiple": all((prop.code_list or "", code) in known for code in value.split()),
         "integer": value.lstrip("-").isdecimal() and value.isascii(), "decimal": _is_number(value),
         "geopoint": parse_position(value) is not None, "area": value in records.area_names(session, [value]),
-        "date": _is_day(value),
+        "date": _is_day(value), "datetime": read_datetime(value) is not None,
     }  # fmt: skip
     if not fits.get(prop.type, True):
         reason = f"Value: {value!r} is not possible here ({prop.type.replace('_', ' ')})."

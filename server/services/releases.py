@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from server.services import entries, folding, registers
 from server.services.audits import audit
 from server.services.identity import Identity, Verb
 from server.services.journal import now, record_event
+from server.services.summaries import zone_of
 from sync import release as rules
 from sync.registers import Register
 
@@ -32,24 +33,31 @@ WITHHOLD_REASONS = ("harm_people", "harm_source", "owner_refused", "not_confirme
 
 @dataclass(frozen=True)
 class Draft:
-    """What would leave of one record: for each permitted audience its snapshot; why two persons are needed, if so."""
+    """What would leave of one record: for each permitted audience its snapshot; why two persons are needed, if so.
+
+    held: nothing leaves yet, because something goes on.
+    """
 
     record: Record
     audiences: tuple[str, ...]
     leaving: dict[str, rules.Leaving]
     reasons: tuple[str, ...]
     reporters: frozenset[int]
+    held: bool = False
 
 
 @dataclass(frozen=True)
 class Bulk:
-    """What a release of many would do: at once, waiting for a second person, left out (not for this audience)."""
+    """What a release of many would do: at once, waiting for a second person, left out (not for this audience), held (something
+    goes on).
+    """
 
     audience: str
     now: tuple[Draft, ...]
     proposed: tuple[Draft, ...]
     left_out: int
     already: int
+    held: int
     truncated: bool
 
 
@@ -69,7 +77,11 @@ def _drafts(session: Session, chosen: Sequence[Record], dataset: str, project_id
     rule = registers.register(session, dataset, project_id)
     spoken = registers.Words(session, rule, "en")
     origins = queries.origins(session, dataset, [record.id for record in chosen], project_id)
-    return [_draft(record, rule, spoken, *origins[record.id]) for record in chosen]
+    zone = zone_of(session)
+    return [
+        replace(_draft(record, rule, spoken, *origins[record.id]), held=rules.held(rule, record.data, now(), zone))
+        for record in chosen
+    ]
 
 
 def _draft(
@@ -118,7 +130,12 @@ def put_forward(
     return _one(session, identity, numbers[0])
 
 
+GOES_ON = "the operation goes on; state from which time on this may be released, or wait until that time."
+
+
 def _check(made: Draft, audience: str, until: dt.datetime) -> None:
+    if made.held:
+        raise Problem("state_conflict", reason=GOES_ON)
     if audience not in made.audiences:
         allowed = ", ".join(made.audiences)
         raise Problem("unexpected_value", field="audience", value=audience, reason=f"its sensitivity allows: {allowed}.")
@@ -180,6 +197,7 @@ def decide(session: Session, identity: Identity, number: str, verdict: str, note
         raise Problem("state_conflict", reason="this is not waiting for a decision any more.")
     if verdict == "release":
         _require_second(session, identity, row)
+        _require_free(session, row)
     elif verdict != "withhold":
         raise Problem("unexpected_value", field="decision", value=verdict, reason="it is release or withhold.")
     said = entries.text("Reason", note, 500) if verdict == "withhold" else entries.optional("Note", note, 500)
@@ -196,6 +214,14 @@ def _require_second(session: Session, identity: Identity, row: Release) -> None:
         raise Problem("state_conflict", reason="a second person must decide: not who proposed or reported it.")
     if row.valid_until is not None and row.valid_until <= now():
         raise Problem("state_conflict", reason="its day has passed; propose it anew.")
+
+
+def _require_free(session: Session, row: Release) -> None:
+    record_id = records.survivor_id(session, row.dataset, row.record_id, row.project_id) or row.record_id
+    record = session.get(Record, (record_id, row.project_id, row.dataset))
+    rule = registers.register(session, row.dataset, row.project_id)
+    if record is not None and rules.held(rule, record.data, now(), zone_of(session)):
+        raise Problem("state_conflict", reason=GOES_ON)
 
 
 def withdraw(session: Session, identity: Identity, number: str, reason: str) -> Release:
@@ -239,12 +265,14 @@ def bulk(session: Session, identity: Identity, dataset: str, filters: records.Fi
         (row.record_id, row.audience): row for row in out
         if row.state in {"released", "proposed"} and (row.valid_until is None or row.valid_until > now())
     }
-    permitted = [one for one in made if audience in one.audiences]
+    free = [one for one in made if not one.held]
+    permitted = [one for one in free if audience in one.audiences]
     fresh = [one for one in permitted if not _unchanged(standing.get((one.record.id, audience)), one.leaving[audience])]
     alone = [one for one in fresh if _verb(identity, one) == "release"]
     waiting = [one for one in fresh if _verb(identity, one) == "propose"]
     return Bulk(
-        audience, tuple(alone), tuple(waiting), len(made) - len(permitted), len(permitted) - len(fresh), len(chosen) > BULK_LIMIT,
+        audience, tuple(alone), tuple(waiting), len(free) - len(permitted), len(permitted) - len(fresh), len(made) - len(free),
+        len(chosen) > BULK_LIMIT,
     )  # fmt: skip
 
 

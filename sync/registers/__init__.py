@@ -8,6 +8,7 @@ from sync.registers.loader import BUILTIN_DIR, load_registers, parse_register
 from sync.registers.schema import (
     CONSENT,
     CertainRule,
+    Held,
     KeepAway,
     Learnt,
     Matching,
@@ -25,6 +26,7 @@ __all__ = [
     "BUILTIN_DIR",
     "CONSENT",
     "CertainRule",
+    "Held",
     "KeepAway",
     "Learnt",
     "Matching",

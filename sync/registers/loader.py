@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 
 from sync.registers.schema import (
     CertainRule,
+    Held,
     KeepAway,
     Matching,
     NearRule,
@@ -32,7 +33,7 @@ _NAME = re.compile(r"^(?!__)[A-Za-z_][\w-]*$")
 _REGISTER_KEYS = {
     "name", "labels", "label_property", "sensitivity", "told_days", "trust", "seen_codes", "observed", "source",
     "property", "matching", "rows", "title", "columns", "section", "consent", "states", "cell_only", "cell_reads",
-    "warning",
+    "warning", "held",
 }  # fmt: skip
 _PROPERTY_KEYS = {
     "name", "type", "list", "labels", "from", "source", "rule", "order", "no_statement", "moved_m", "export",
@@ -172,6 +173,18 @@ def _warning(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str,
     return found
 
 
+def _held(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str, Property]) -> Held:
+    faults.unknown("held", table, {"property", "codes", "until"})
+    found = Held(
+        faults.get("held", table, "property", str), frozenset(faults.texts("held", table, "codes")),
+        faults.get("held", table, "until", str),
+    )  # fmt: skip
+    for used in (found.property, found.until):
+        if used not in properties:
+            faults.add(f"held: '{used}' is not a property")
+    return found
+
+
 def _row(faults: _Faults, table: Mapping[str, Any], properties: Mapping[str, Property]) -> RowRule:
     form = faults.get("rows", table, "form", str)
     where = f"rows of {form or '?'}"
@@ -275,7 +288,7 @@ def parse_register(text: str, source: str = "?") -> Register:
         faults.add(f"register: 'consent' names a property that says yes or no, which '{consent}' is not")
     section = faults.get("register", table, "section", str, "other")
     faults.choice("register", section, get_args(Section))
-    matching, states, warning = table.get("matching"), table.get("states"), table.get("warning")
+    matching, states, warning, held = (table.get(key) for key in ("matching", "states", "warning", "held"))
     rows = tuple(_row(faults, item, properties) for item in faults.get("register", table, "rows", list, []))
     register = Register(
         name=name, labels=_labels(faults, "register", table), label_property=label_property, sensitivity=sensitivity,
@@ -289,6 +302,7 @@ def parse_register(text: str, source: str = "?") -> Register:
         cell_only=faults.get("register", table, "cell_only", bool, False),
         cell_reads=faults.get("register", table, "cell_reads", bool, False),
         warning=_warning(faults, warning, properties) if isinstance(warning, dict) else None,
+        held=_held(faults, held, properties) if isinstance(held, dict) else None,
     )  # fmt: skip
     if register.cell_only and register.cell_reads:
         faults.add("register: 'cell_only' says more than 'cell_reads'; leave one out")

@@ -97,6 +97,15 @@ class KeepAway:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing of a record is released while `property` has one of `codes`, until the time in the property `until` (rule C.2)."""
+
+    property: str
+    codes: frozenset[str]
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowRule:
     """How a report of `form` fills rows of a register, beside what an `entities` sheet may write.
 
@@ -180,6 +189,7 @@ class Register:
     be "yes" for a record to have its personal ones (rule C.9). `states`: the states that its records pass through, where
     they have any (rule C.4); `cell_only`: nobody outside the cell sees its records, only releases of them (rule C.2);
     `cell_reads`: the same for readers, but phones choose from its list as ever (rule C.8). `warning`: its records are warnings.
+    `held`: what keeps them from being released for a while.
     """
 
     name: str
@@ -203,6 +213,7 @@ class Register:
     cell_only: bool = False
     cell_reads: bool = False
     warning: KeepAway | None = None
+    held: Held | None = None
 
     def label(self, language: str) -> str:
         """The register's name in `language`, English when there is none."""
