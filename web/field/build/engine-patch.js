@@ -1,6 +1,6 @@
 // Changes three places of @getodk/xforms-engine 0.22.0 (Apache-2.0; NOTICE tells of it) while the app is built:
 // 1. `list[column = value]` looks rows up in an index instead of testing each of 20,000; the engine still tests what it finds.
-// 2. no reactive memo per column of each listed row (only maps of the stock app read them).
+// 2. no reactive memo per column of each listed row, but for choices from a map (nothing else reads them).
 // 3. taking a photo out of a restored record clears its name in the answer.
 // The build stops when the engine's text is another: then each change must be thought through anew.
 const ENGINE = /@getodk\/xforms-engine\/dist\/index\.js$/;
@@ -94,7 +94,7 @@ const CHANGES = [
         if (rowsWorthTesting != null) currentContext = LocationPathEvaluation.fromArbitraryNodes(currentContext, rowsWorthTesting, this);
 ${PREDICATES}`,
   },
-  { from: "itemset.getPropertiesExpressions(nodeElements).map((expression) => {", to: "[].map((expression) => {" },
+  { from: "itemset.getPropertiesExpressions(nodeElements).map((expression) => {", to: "(control.appearances?.map ? itemset.getPropertiesExpressions(nodeElements) : []).map((expression) => {" },
   { from: "intrinsicName: existingName,", to: "intrinsicName: writtenAt == null ? existingName : ''," },
 ];
 
