@@ -49,9 +49,9 @@ def build(settings: Settings | None = None, **overrides: Any) -> Flask:
 
 def _register_doors(app: Flask) -> None:
     """Each door registers its routes and renders problems at its own addresses; office comes last and takes the rest."""
-    from server import central, office, openrosa, operations, partner, reconciliation
+    from server import central, field, office, openrosa, operations, partner, reconciliation
 
-    doors = (openrosa, central, partner, operations, reconciliation, office)
+    doors = (openrosa, central, partner, operations, reconciliation, field, office)
     for door in doors:
         door.register(app)
 

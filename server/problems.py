@@ -45,6 +45,8 @@ CATALOGUE: dict[str, Kind] = {
         Kind(400.39, "multipart_unparseable", "The multipart body could not be read: {reason}", "Send the report again from the app."),
         Kind(400.91, "csrf_failed", "The page was too old to be sent.", "Load the page again and repeat the step."),
         Kind(400.92, "xml_refused", "The XML was refused: {reason}", "Send plain XML without DTD or entities."),
+        Kind(400.95, "envelope_damaged", "The sealed report cannot be opened: {reason}", "Send it again, or take it to the office as a file."),
+        Kind(400.96, "envelope_unknown_key", "The sealed report was sealed for another server (key {key}).", "Take it to the server on which the device was set up."),
         Kind(400.94, "openrosa_version", "The request does not say X-OpenRosa-Version: 1.0.", "Send it from ODK Collect or another OpenRosa client."),
         Kind(401.2, "not_authenticated", "Could not authenticate with the provided credentials.", "Log in again."),
         Kind(403.1, "not_allowed", "The authentication you provided does not have rights to perform that action.", "Ask the administrator for the right."),
@@ -102,6 +104,7 @@ CATALOGUE: dict[str, Kind] = {
         Kind(501.2, "forms_mismatch", "The forms named are not exactly the forms of the project.", "Name each form of the project once."),
         Kind(501.5, "odata_field", "The field {field} cannot be used in the query.", "Use a field the API guide names."),
         Kind(503.1, "unwell", "The server is not well: {reason}.", "Ask the administrator to look at /health."),
+        Kind(500.91, "sealing_key_lost", "The server's key for sealed reports was made under another FIELDPOST_SECRET_KEY.", "Start the server with the secret key that it had; reports on phones are safe until then."),
         Kind(507.1, "disk_full", "The server's disk is full; nothing was stored.", "Keep the report and tell the administrator."),
     )
 }

@@ -23,11 +23,12 @@ from server.services.authentication import SESSION_COOKIE, new_token, open_sessi
 from server.services.identity import ROLES
 from server.services.journal import now
 from tests.cast import Cast
-from tests.permissions import central, office, openrosa, operations, partner, reconciliation
+from tests.permissions import central, field, office, openrosa, operations, partner, reconciliation
 from tests.permissions.roles import ANYBODY, EVERYBODY_OF_THE_CAST, Who
 
 TABLES: dict[str, dict[str, Who]] = {
-    "central": central.ROUTES, "office": office.ROUTES, "openrosa": openrosa.ROUTES, "operations": operations.ROUTES,
+    "central": central.ROUTES, "field": field.ROUTES, "office": office.ROUTES, "openrosa": openrosa.ROUTES,
+    "operations": operations.ROUTES,
     "partner": partner.ROUTES, "reconciliation": reconciliation.ROUTES,
 }
 SAMPLES = {

@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from server.gate import allow, public
-from server.openrosa import forms, messages, resumable, submissions
+from server.openrosa import field_app, forms, messages, resumable, submissions
 from server.openrosa.answers import envelope, settings
 from server.problems import Problem
 from server.services.identity import Verb
@@ -53,6 +53,11 @@ _DEVICE_ROUTES: tuple[tuple[str, View, Verb, tuple[str, ...]], ...] = (
     ("/uploads/<upload_id>", resumable.give_up, Verb.SUBMISSION_CREATE, ("DELETE",)),
     ("/uploads/<upload_id>", resumable.overridden, Verb.SUBMISSION_CREATE, ("POST",)),
 )
+# The field app's own questions; users have pages for that.
+_APP_ROUTES: tuple[tuple[str, View, Verb, tuple[str, ...]], ...] = (
+    ("/field", field_app.facts, Verb.FORM_LIST, ("GET",)),
+    ("/sealed", field_app.submit_sealed, Verb.SUBMISSION_CREATE, ("POST",)),
+)
 _TEST_ROUTES: tuple[tuple[str, View, tuple[str, ...]], ...] = (
     ("/draft/formList", forms.draft_form_list, ("GET",)),
     ("/draft.xml", forms.draft_xml, ("GET",)),
@@ -75,6 +80,8 @@ def register(app: Flask) -> None:
         for way, root in (("key", _KEY), ("user", _USER)):
             name = _endpoint(way, path, view)
             app.add_url_rule(root + path, name, checked, methods=methods, provide_automatic_options=automatic)
+    for path, view, verb, methods in _APP_ROUTES:
+        app.add_url_rule(_KEY + path, _endpoint("key", path, view), allow(verb)(_numbered(view)), methods=methods)
     # Its files lie at an address of the API, so this one is for accounts alone.
     of_version = allow(Verb.FORM_READ)(_speaking(forms.version_manifest))
     app.add_url_rule(f"{_USER}/forms/<path:form_id>/versions/<version>/manifest", "openrosa.user.version_manifest", of_version)

@@ -1,7 +1,8 @@
 """Large files in pieces over poor links: tus 1.0.0 (core, creation, creation-with-upload, checksum, termination, expiration).
 
 The protocol only: what a piece does is in services.resumable. Upload-Metadata names the report by `formID` and `instanceID`
-(it must have been sent before, by the same sender), the file by `filename`, and may give `filetype` and `sha256`.
+(it must have been sent before, by the same sender), the file by `filename`, and may give `filetype` and `sha256`;
+`sealed` = 1 says that an envelope of the field app comes.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def _wanted(metadata: dict[str, str], length: int) -> resumable.Wanted:
     kind = "".join(each for each in metadata.get("filetype", "") if each.isprintable())
     return resumable.Wanted(
         metadata["formID"], metadata["instanceID"], metadata["filename"], length, kind or "application/octet-stream",
-        metadata.get("sha256", "").lower() or None,
+        metadata.get("sha256", "").lower() or None, metadata.get("sealed") == "1",
     )
 
 

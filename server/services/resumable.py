@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from server.config import Settings
-from server.models import ResumableUpload
+from server.models import ResumableUpload, Submission
 from server.problems import Problem
 from server.queries import resumable as queries
 from server.queries.submissions import attachments
-from server.services import intake, pieces
+from server.services import envelopes, intake, pieces, sealing_key
 from server.services.blobs import BlobStore, BlobWriter, StoredBlob
 from server.services.identity import Identity
 from server.services.journal import now
@@ -32,7 +32,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a sender wants to send: to which report, under which name, how long, and the SHA-256 of all of it if known."""
+    """What a sender wants to send: to which report, under which name, how long, and the SHA-256 of all of it if known.
+
+    sealed: it comes in an envelope of the field app, which is opened when it is whole; length and SHA-256 are the envelope's.
+    """
 
     form_id: str
     instance_id: str
@@ -40,6 +43,7 @@ class Wanted:
     length: int
     content_type: str = "application/octet-stream"
     sha256: str | None = None
+    sealed: bool = False
 
 
 def begin(session: Session, settings: Settings, who: Identity, project_id: int, wanted: Wanted) -> ResumableUpload:
@@ -57,13 +61,14 @@ def begin(session: Session, settings: Settings, who: Identity, project_id: int, 
     # A sender whose first answer was lost asks again, perhaps while the first request is still at work: both find one upload.
     queries.hold_report(session, report.fact_id)
     name = safe_name(wanted.name)
+    kind = envelopes.CONTENT_TYPE if wanted.sealed else wanted.content_type
     if wanted.sha256 is not None:
         begun = queries.same(session, report.fact_id, name, wanted.length, wanted.sha256)
         if begun is not None and begun.expires_at > now():
             return begun
     row = ResumableUpload(
         id=secrets.token_urlsafe(24), actor_id=who.actor_id, project_id=project_id, submission_fact_id=report.fact_id,
-        name=name, content_type=wanted.content_type[:MAX_TEXT], length=wanted.length, sha256=wanted.sha256,
+        name=name, content_type=kind[:MAX_TEXT], length=wanted.length, sha256=wanted.sha256,
         created_at=now(), expires_at=now() + KEPT,
     )
     if wanted.sha256 is not None and _is_attached(session, row, wanted.sha256):
@@ -131,11 +136,37 @@ def finish(session: Session, settings: Settings, who: Identity, row: ResumableUp
         session.refresh(row)
         if row.blob_sha256 is not None:
             return
+        if row.content_type == envelopes.CONTENT_TYPE and here:
+            return _finish_sealed(session, settings, who, store, row)
         stored = _keep(session, settings, store, row) if here else _kept_before(store, row)
         if not _is_attached(session, row, stored.sha256):
             intake.add_stored_file(session, row.submission_fact_id, row.name, row.content_type, stored, who)
         row.blob_sha256 = stored.sha256
         session.commit()
+
+
+def _finish_sealed(session: Session, settings: Settings, who: Identity, store: BlobStore, row: ResumableUpload) -> None:
+    """Opens the envelope and attaches what is in it; the pieces go only after that is durable, so a kill loses nothing."""
+    path = store.pieces_path(row.id)
+    report = session.get_one(Submission, row.submission_fact_id)
+    try:
+        with path.open("rb") as file, store.writer() as writer:
+            inside, content = envelopes.opened(file, sealing_key.private(session, settings))
+            if inside.kind != "file" or inside.instance_id != report.instance_id:
+                raise Problem("envelope_damaged", reason="it belongs to another report.")
+            for piece in content:
+                writer.write(piece)
+            writer.finish()
+            stored = writer.commit()
+    except Problem as problem:
+        if problem.kind.name == "envelope_damaged":
+            # The sender begins anew with the envelope as it is on the phone.
+            give_up(session, settings, row)
+        raise
+    intake.add_stored_file(session, row.submission_fact_id, row.name, inside.type or "application/octet-stream", stored, who)
+    row.blob_sha256 = stored.sha256
+    session.commit()
+    path.unlink(missing_ok=True)
 
 
 def _keep(session: Session, settings: Settings, store: BlobStore, row: ResumableUpload) -> StoredBlob:

@@ -11,6 +11,8 @@ from tests.permissions.roles import ANYBODY, FILLERS, ONLY_DEVICES, Who
 ROUTES: dict[str, Who] = {
     "GET /v1/projects/<project_id>/forms/<path:form_id>/versions/<version>/manifest": FILLERS,
     "GET /v1/key/<token>/projects/<project_id>/datasets/<path:name>/integrity": ONLY_DEVICES,
+    "GET /v1/key/<token>/projects/<project_id>/field": ONLY_DEVICES,
+    "POST /v1/key/<token>/projects/<project_id>/sealed": ONLY_DEVICES,
     "GET /v1/key/<token>/projects/<project_id>/formList": ONLY_DEVICES,
     "GET /v1/key/<token>/projects/<project_id>/forms/<path:form_id>.xml": ONLY_DEVICES,
     "GET /v1/key/<token>/projects/<project_id>/forms/<path:form_id>/attachments/<path:name>": ONLY_DEVICES,

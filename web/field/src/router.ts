@@ -42,3 +42,14 @@ export function replace(name: string, ...parts: string[]): void {
 export function beforeLeaving(ask: ((next: Route) => boolean) | null): void {
   guard = ask;
 }
+
+/** Changes the address of the screen that is open, without opening another: a reload comes back to it. */
+export function rename(name: string, ...parts: string[]): void {
+  history.replaceState(null, "", `#/${[name, ...parts].map(encodeURIComponent).join("/")}`);
+  last = location.hash;
+}
+
+/** Opens what the address says now. */
+export function reopen(): void {
+  current.value = read();
+}
