@@ -130,6 +130,7 @@ Object.assign(window, {
   putAt: (reference, text) => put(at(reference), text),
   read: (wanted) => named(wanted).currentState.instanceValue,
   options: (reference) => at(reference).currentState.valueOptions.map((option) => option.value),
+  properties: (wanted) => named(wanted).currentState.valueOptions.flatMap((option) => option.properties.map((each) => [...each])),
   problems: () => root.validationState.violations.map((each) => `${each.reference} ${each.violation.condition}`),
   xml: () => root.instanceState.instanceXML,
   state,
