@@ -81,16 +81,17 @@ def leaving(
         name: str(data[name]) for name, prop in allowed.items()
         if data.get(name) not in (None, "") and name not in hidden and prop.type not in {"geopoint", "geotrace"}
     }
-    few = {name for name in kept if allowed[name].counts_people and _few(kept[name])}
-    kept |= dict.fromkeys(few, UNDER_FEW)
+    hardly = {name for name in kept if allowed[name].counts_people and few(kept[name])}
+    kept |= dict.fromkeys(hardly, UNDER_FEW)
     # Without the right to the position there is none, whatever the precision would allow.
     lat, lon = blur(*place, where) if placed else (None, None)
     # The label of such a record may hold the number.
-    may_name = register.label_property in allowed and precision != "area" and not few
+    may_name = register.label_property in allowed and precision != "area" and not hardly
     return Leaving(label if may_name else substitute, kept, lat, lon, where if lat is not None else "area")
 
 
-def _few(text: str) -> bool:
+def few(text: str) -> bool:
+    """Whether a number of people is so small that it is not told outside the cell: 1 to 4 (rule C.9)."""
     try:
         return 0 < float(text) < FEW
     except ValueError:

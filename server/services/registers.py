@@ -24,10 +24,13 @@ from server.services.journal import now
 from sync.merge.names import fold
 from sync.merge.positions import parse_position
 from sync.registers import Property, Register, Section, load_registers, plain_register
+from sync.release import FEW, UNDER_FEW, few
 
 # A facility that nobody confirmed for this long is shown as not confirmed (questionnaire: at least every 6 months).
 STALE = dt.timedelta(days=183)
 PAGE = 50
+# What readers outside the cell see of a handful of people (rule C.9), in English and French.
+_UNDER_FEW = (UNDER_FEW, f"moins de {FEW}")
 GUARDED = frozenset({"high", "severe"})
 
 
@@ -88,6 +91,8 @@ class Words:
             return text
         if prop.sensitivity in GUARDED and self._guarded:
             return "•••"
+        if prop.counts_people and self._guarded and few(text):
+            return _UNDER_FEW[self.language == "fr"]
         if prop.type == "select_multiple":
             return ", ".join(self.code(prop.code_list, code) for code in text.split())
         if prop.type == "select_one":
