@@ -13,15 +13,15 @@ from sync.registers import CONSENT
 
 
 def unconfirmed(
-    session: Session, project_id: int, dataset: str, consent: str, before: dt.datetime, limit: int
+    session: Session, project_id: int, dataset: str, consent: str, before: dt.datetime, limit: int, start: int = 0
 ) -> Sequence[Record]:
     """Records whose consent counts and that no report observed since `before` (UTC), the longest unconfirmed first; deleted
-    ones too."""
+    ones too. start: how many of them to pass over."""
     return session.scalars(
         select(Record).where(
             Record.project_id == project_id, Record.dataset == dataset, Record.last_observed_at < before,
             Record.data[consent].as_string() == CONSENT,
-        ).order_by(Record.last_observed_at, Record.id).limit(limit)
+        ).order_by(Record.last_observed_at, Record.id).offset(start).limit(limit)
     ).all()
 
 

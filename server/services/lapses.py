@@ -7,7 +7,8 @@ API, reads the record, and what the record no longer has nobody can show. What w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -30,16 +31,27 @@ def lapse(session: Session) -> list[Fact]:
     the rest."""
     made: list[Fact] = []
     for (project_id, dataset), register in _of_persons(session).items():
-        records = queries.unconfirmed(session, project_id, dataset, str(register.consent), now() - CONFIRMED, AT_ONCE)
-        told = queries.told(session, [record.id for record in records])
-        for record in records:
-            since = _confirmed(record, register)
-            if since > now() - CONFIRMED or since <= told.get((project_id, dataset, record.id), since - CONFIRMED):
-                continue
-            made.append(journal.record_event(
-                session, type="LAPSE", subject=record.id, server_id=server_id(session), actor_id=None, actor_name=None,
-                payload={"project_id": project_id, "dataset": dataset, "entity": record.id, "since": since.isoformat()},
-            ))
+        for start in itertools.count(0, AT_ONCE):
+            found = queries.unconfirmed(session, project_id, dataset, str(register.consent), now() - CONFIRMED, AT_ONCE, start)
+            made += _lapsed(session, found, register)
+            # Those passed over so far were confirmed by an officer: they must not hide the rest.
+            if made or len(found) < AT_ONCE:
+                break
+    return made
+
+
+def _lapsed(session: Session, records: Sequence[Record], register: Register) -> list[Fact]:
+    told = queries.told(session, [record.id for record in records])
+    made = []
+    for record in records:
+        since, key = _confirmed(record, register), (record.project_id, record.dataset, record.id)
+        if since > now() - CONFIRMED or since <= told.get(key, since - CONFIRMED):
+            continue
+        payload = {"project_id": key[0], "dataset": key[1], "entity": record.id, "since": since.isoformat()}
+        made.append(journal.record_event(
+            session, type="LAPSE", subject=record.id, server_id=server_id(session), actor_id=None, actor_name=None,
+            payload=payload,
+        ))
     return made
 
 

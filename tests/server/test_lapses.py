@@ -110,6 +110,20 @@ def test_a_name_that_an_officer_wrote_anew_stands_for_another_year(town: Desk) -
     assert "c_name" in names(town)
 
 
+def test_those_whom_officers_confirmed_do_not_hide_the_others(town: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lapses, "AT_ONCE", 1)
+    met(town, 500)
+    merging.pin(town.session, town.identity("hq_officer"), 1, "contacts", THING, "c_name", "Anicet Secret", "met him")
+    town.session.commit()
+    other = "7f6f2b1e-5a0f-4b64-9a53-2f0e6f1f8a02"
+    day = (now() - dt.timedelta(days=400)).date().isoformat()
+    xml = patrols.filled("key_leader", {**MAYOR, "report_date": day}, {"id": other, "create": "1"}, "Maire", "uuid:other")
+    patrols.send(town.session, xml, town.cast.people["collector"].actor_id)
+    folding.drain(town.session)
+
+    assert [fact.kind for fact in lapses.lapse(town.session)] == ["event"]
+
+
 def test_a_rebuild_keeps_the_name_out(town: Desk) -> None:
     met(town, 400)
     a_year_passes(town)
