@@ -337,3 +337,47 @@ def test_the_board_names_the_days_of_each_type_of_post_when_they_differ(
 
     assert "Due 5 Nov 2026, 23:59" in page
     assert "Due 8 Nov 2026, 23:59" in page
+
+
+def test_the_headline_is_frozen_when_the_returns_of_every_type_of_post_are(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = {"due_day": 8, "missing_day": 15, "freeze_day": 20, "starts_on": dt.date(2026, 10, 1)}
+    session.add(ReturnPlan(xml_form_id=FORM, post_type="battalion_s2", **later))
+    session.add(Post(code="S2", name="S2", type="battalion_s2", sector_id=cast.sector_ids[0]))
+    session.flush()
+    seen = {}
+    for day in (15, 16, 20, 21):
+        it_is(monkeypatch, at(day))
+        shown = board(session, cast)
+        seen[day] = (shown.frozen, [frozen for _terms, _types, frozen in shown.deadlines])
+
+    assert seen == {
+        15: (False, [False, False]), 16: (False, [False, True]), 20: (False, [False, True]), 21: (True, [True, True]),
+    }
+
+
+def test_each_post_counts_as_it_was_at_the_freeze_of_its_own_type(
+    session: Session, cast: Cast, scenario_4: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = {"due_day": 8, "missing_day": 15, "freeze_day": 20, "starts_on": dt.date(2026, 10, 1)}
+    session.add(ReturnPlan(xml_form_id=FORM, post_type="battalion_s2", **later))
+    post = Post(code="S2", name="S2", type="battalion_s2", sector_id=cast.sector_ids[0])
+    session.add(post)
+    session.flush()
+    send(session, "NOBODY", at(18), post_id=post.id)
+    send(session, "TS-E", at(18))
+    it_is(monkeypatch, at(25))
+
+    counted = board(session, cast).tally
+
+    assert (counted.by_state["late"], counted.by_state["missing"]) == (2, 1)
+
+
+def test_the_board_counts_the_reports_that_a_second_one_replaced(
+    app: Flask, session: Session, cast: Cast, scenario_4: dict[str, Post]
+) -> None:
+    session.commit()
+    page = cast.page_client(app, "officer").get("/returns/2026-10").text
+
+    assert '<span class="badge idle">Superseded, kept</span> <strong>1</strong>' in page

@@ -34,6 +34,16 @@ if (clock) {
   setInterval(() => { clock.textContent = `${format.format(new Date())} ${shown}`; }, 10_000);
 }
 
+// A page that stood open for hours is printed with the time of printing.
+addEventListener("beforeprint", () => {
+  for (const place of document.querySelectorAll("[data-printed]")) {
+    const format = new Intl.DateTimeFormat(document.documentElement.lang === "fr" ? "fr-FR" : "en-GB", {
+      timeZone: place.dataset.printed, day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
+    });
+    place.textContent = format.format(new Date());
+  }
+});
+
 // --- alarms ---
 const pulse = body.dataset.pulse;
 const title = document.title;
