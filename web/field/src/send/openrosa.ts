@@ -43,12 +43,17 @@ export interface MediaFile {
 
 const PATIENCE_MS = 120_000;
 
+/** How long an answer may take: a millisecond more for each byte that leaves, because a satellite telephone sends a kilobyte a second. */
+function patience(body: RequestInit["body"]): number {
+  return PATIENCE_MS + (body instanceof Blob ? body.size : 0);
+}
+
 /** The answer of the server; throws Later, ShutOut or Refused where it is not one of 2xx. */
 export async function ask(address: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(address, {
-      cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS), ...init,
+      cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(patience(init.body)), ...init,
       headers: { "X-OpenRosa-Version": "1.0", ...init.headers },
     });
   } catch (reason) {
@@ -56,10 +61,27 @@ export async function ask(address: string, init: RequestInit = {}): Promise<Resp
     throw new Later(reason instanceof Error ? reason.message : String(reason));
   }
   if (answer.ok) return answer;
+  if ((answer.status === 401 || answer.status === 403) && (await isShutOut(address, answer))) throw new ShutOut();
   const said = await words(answer);
-  if (answer.status === 401 || answer.status === 403) throw new ShutOut();
   if (answer.status === 429 || answer.status === 408 || answer.status >= 500) throw new Later(said, retryAfter(answer));
   throw new Refused(answer.status, said);
+}
+
+/**
+ * Whether it is the office that says no to this device, at the one address that every device may read. The page of a hotel's Wi-Fi
+ * says 403 too, and what follows empties the device.
+ */
+async function isShutOut(address: string, answer: Response): Promise<boolean> {
+  const door = /^(.*\/projects\/\d+)\//.exec(new URL(address, location.origin).pathname)?.[1];
+  if (door === undefined) return false;
+  try {
+    const again = address.endsWith("/field") ? answer.clone() : await fetch(`${door}/field`, { cache: "no-store", credentials: "omit" });
+    if (again.status !== 401 && again.status !== 403) return false;
+    return typeof ((await again.json()) as { code?: unknown }).code === "number";
+  } catch {
+    // No answer, or none of the office's.
+    return false;
+  }
 }
 
 function retryAfter(answer: Response): number | null {

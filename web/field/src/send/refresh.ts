@@ -1,6 +1,6 @@
 // Fetches what changed: facts about the post, questionnaires, their files and lists. A questionnaire becomes the current one only
 // when all of its files are here; what was cut off goes on where it was, because files lie under their hash.
-import { getFile, hasFile, putFile } from "../store/database";
+import { hasFile, putFile } from "../store/database";
 import { enrolment, type Enrolment } from "../store/enrolment";
 import { facts, type Facts } from "../store/facts";
 import { formKey, forms, type StoredForm } from "../store/forms";
@@ -41,7 +41,7 @@ async function fetchForm(listed: ListedForm, kept: StoredForm | undefined): Prom
   for (const file of files) {
     if (await hasFile("form-file", file.hash)) continue;
     await putFile("form-file", file.hash, await download(file));
-    if ((await getFile("form-file", file.hash)) === null) throw new Error(`${file.name} could not be kept`);
+    if (!(await hasFile("form-file", file.hash))) throw new Error(`${file.name} could not be kept`);
   }
   return {
     key: formKey(listed.formId, listed.version), formId: listed.formId, version: listed.version, title: titleOf(xml, listed.title),

@@ -34,7 +34,7 @@ let lastRefresh = 0;
 tabs.addEventListener("message", () => listeners.forEach((each) => each()));
 addEventListener("online", () => {
   status.value.online = true;
-  void round(true);
+  quietly(true);
 });
 addEventListener("offline", () => { status.value.online = false; });
 
@@ -78,8 +78,7 @@ async function sendReport(who: Enrolment, report: Report): Promise<void> {
   report.message = null;
   report.nextTryAt = null;
   report.tries = 0;
-  await queue.update(report);
-  await queue.drop(report.sealedId);
+  await queue.settle(report, report.sealedId);
   void log.add(`${report.title}: ${report.receipt ?? answer.status}`);
 }
 
@@ -95,8 +94,7 @@ async function sendFile(who: Enrolment, report: Report, file: ReportFile): Promi
   report.nextTryAt = null;
   report.tries = 0;
   report.message = null;
-  await queue.update(report);
-  await queue.drop(file.sealedId);
+  await queue.settle(report, file.sealedId);
 }
 
 /** Does one thing for a report and notes how it went; false when the round should end (no network). */
@@ -151,14 +149,15 @@ async function count(): Promise<void> {
   status.value.waiting = found.filter((each) => !each.reportSent || each.files.some((file) => !file.sent)).length;
 }
 
-/** One round, unless another tab is at it. */
+/** One round; `forced`: at once, whatever the back-off says. */
 async function round(forced: boolean, onlyFilesOf: string | null = null): Promise<void> {
   if (vault.state.value !== "open") return;
-  await alone(() => sendAll(forced, onlyFilesOf));
+  // What a person asks for waits for a round that is under way; what nobody asked for lets it be.
+  await alone(() => sendAll(forced, onlyFilesOf), forced);
 }
 
-async function alone(work: () => Promise<void>): Promise<void> {
-  await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+async function alone(work: () => Promise<void>, waits: boolean): Promise<void> {
+  await navigator.locks.request(LOCK, { ifAvailable: !waits }, async (lock) => {
     if (lock === null) return;
     status.value.busy = true;
     try {
@@ -188,7 +187,7 @@ function start(): void {
   void get<string>("setting", "contact").then((at) => { status.value.lastContact ??= at; });
   void count();
   // Reports that were under way when the app ended wait again.
-  void resume().then(() => quietly(false));
+  void alone(resume, false).then(() => quietly(false));
   timer ??= setInterval(() => quietly(false), ROUND_MS);
 }
 

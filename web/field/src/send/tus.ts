@@ -3,7 +3,7 @@ import { base64, hex, utf8 } from "../vault/bytes";
 import { ask, Later, Refused } from "./openrosa";
 
 /** A piece: small enough that a cut on a satellite link costs seconds, large enough that a LAN is not slowed. */
-export const PIECE = 512 * 1024;
+export const PIECE = 256 * 1024;
 const HEAD = { "Tus-Resumable": "1.0.0" };
 
 export interface Wanted {
@@ -49,7 +49,7 @@ async function begin(server: string, wanted: Wanted, blob: Blob): Promise<{ addr
 
 /** Sends an envelope; `resume` is where it was begun before, `begun` is told where it is begun now. */
 export async function upload(
-  server: string, wanted: Wanted, blob: Blob, resume: string | null, begun: (address: string) => Promise<void>,
+  server: string, wanted: Wanted, blob: Blob, resume: string | null, begun: (address: string | null) => Promise<void>,
 ): Promise<void> {
   let address = resume;
   let at = address === null ? null : await offsetAt(address);
@@ -67,6 +67,11 @@ export async function upload(
       });
       at = Number(answer.headers.get("Upload-Offset") ?? String(at + piece.size));
     } catch (reason) {
+      // What came is not what left, or the server knows the file no more: begun anew at the next try.
+      if (reason instanceof Refused && [404, 410, 460].includes(reason.status)) {
+        await begun(null);
+        throw new Later(reason.message);
+      }
       // The server is elsewhere than we thought (an answer was lost): it says where. Anything else goes to the sender.
       if (!(reason instanceof Refused) || reason.status !== 409) throw reason;
       const there = await offsetAt(address);

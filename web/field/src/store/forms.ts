@@ -49,7 +49,10 @@ function get_(key: string): Promise<StoredForm | null> {
 async function becomeCurrent(form: StoredForm): Promise<void> {
   const others = (await every()).filter((each) => each.formId === form.formId && each.key !== form.key && each.current);
   const changed = others.map((each) => item("form", each.key, { ...each, current: false }));
+  const before = await get_(form.key);
   await write(await Promise.all([...changed, item("form", form.key, { ...form, current: true })]));
+  // A list that changed within the same version leaves its old bytes behind.
+  if (before !== null) await dropFiles(Object.values(before.files));
 }
 
 /** Forms that the server no longer hands out are not offered any more; drafts on them can still be finished. */
@@ -62,10 +65,15 @@ async function sweep(): Promise<void> {
   const needed = new Set((await drafts.list()).map((each) => each.formKey));
   const found = await every();
   const gone = found.filter((each) => !each.current && !needed.has(each.key));
-  const left = new Set(found.filter((each) => !gone.includes(each)).flatMap((each) => Object.values(each.files)));
-  const orphans = [...new Set(gone.flatMap((each) => Object.values(each.files)))].filter((hash) => !left.has(hash));
-  const pieces = (await Promise.all(orphans.map((hash) => filePieces("form-file", hash)))).flat();
-  await write([], [...gone.map((each) => ({ kind: "form" as const, id: each.key })), ...pieces]);
+  await write([], gone.map((each) => ({ kind: "form" as const, id: each.key })));
+  await dropFiles(gone.flatMap((each) => Object.values(each.files)));
+}
+
+/** Throws away those of the files that no form needs any more. */
+async function dropFiles(hashes: string[]): Promise<void> {
+  const needed = new Set((await every()).flatMap((each) => Object.values(each.files)));
+  const orphans = [...new Set(hashes)].filter((hash) => !needed.has(hash));
+  await write([], (await Promise.all(orphans.map((hash) => filePieces("form-file", hash)))).flat());
 }
 
 /** A file of a form as a Response, with what was changed here laid over entity lists; status 404 when it is not here. */

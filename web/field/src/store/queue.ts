@@ -97,16 +97,18 @@ async function update(report: Report): Promise<void> {
   await put("report", report.id, report);
 }
 
+/** Notes that the server has what is in an envelope, and throws the envelope away: one transaction, so that neither is without the other. */
+async function settle(report: Report, sealedId: string): Promise<void> {
+  const entry = await item("report", report.id, report);
+  await guarded(async () => {
+    const work = (await base()).transaction(["items", "sealed"], "readwrite", { durability: "strict" });
+    await Promise.all([work.objectStore("items").put(entry), work.objectStore("sealed").delete(sealedId), work.done]);
+  });
+}
+
 /** The envelope of a report or of one of its files. */
 async function envelope(sealedId: string): Promise<Blob | null> {
   return (await (await base()).get("sealed", sealedId))?.blob ?? null;
-}
-
-/** Throws an envelope away, because the server has what is in it. */
-async function drop(sealedId: string): Promise<void> {
-  const work = (await base()).transaction("sealed", "readwrite", { durability: "strict" });
-  await work.store.delete(sealedId);
-  await work.done;
 }
 
 /** Envelopes that have not left, of reports only; works while the vault is locked. */
@@ -144,4 +146,4 @@ export async function changesHere(): Promise<Change[]> {
   return found.reverse().flatMap((each) => each.entities.map((change) => ({ ...change, delivered: each.reportSent })));
 }
 
-export const queue = { add, list, get: get_, update, envelope, drop, sealedCount, exportFile, remove };
+export const queue = { add, list, get: get_, update, settle, envelope, sealedCount, exportFile, remove };

@@ -11,6 +11,10 @@ export type Unlocked = { ok: true } | { ok: false; left: number };
 
 export const TRIES = 10;
 const ABOUT_PIN = "data key by PIN";
+/** How long an open questionnaire may take over its last words before the key goes all the same. */
+const LAST_WORDS_MS = 5_000;
+/** How often other tabs hear that this one is in use. */
+const TOUCH_MS = 10_000;
 
 /** The vault is locked: nothing can be read or kept. */
 export class VaultLocked extends Error {
@@ -27,11 +31,14 @@ const tabs = new BroadcastChannel("fieldpost.vault");
 let key: CryptoKey | null = null;
 let minutes = 5;
 let lastTouch = Date.now();
+let lastTold = 0;
 
 tabs.addEventListener("message", (event) => {
   if (event.data === "wiped") forgetKey("wiped");
   else if (event.data === "none") forgetKey("none");
-  else if (event.data === "locked" && state.value === "open") forgetKey("locked");
+  else if (event.data === "locked") void lockHere();
+  // A tab in use keeps the ones in the background open: it is the person who left, or did not.
+  else if (event.data === "touched") lastTouch = Date.now();
   else if (event.data === "created" && state.value === "none") state.value = "locked";
 });
 
@@ -69,7 +76,9 @@ async function create(pin: string): Promise<void> {
   const raw = random(32);
   const salt = random(16);
   const wrapped = await lockUp(await keyFromPin(pin, salt, ITERATIONS), raw, ABOUT_PIN);
-  await write({ salt, iterations: ITERATIONS, wrapped, wrong: 0 });
+  // `add`, not `put`: of two tabs that begin at once, one finds that there is a vault.
+  const work = (await database()).transaction("vault", "readwrite", { durability: "strict" });
+  await Promise.all([work.store.add({ salt, iterations: ITERATIONS, wrapped, wrong: 0 }, "key"), work.done]);
   await (await database()).delete("marks", "emptied");
   opened(await dataKey(raw));
   raw.fill(0);
@@ -122,11 +131,18 @@ async function openWith(raw: Bytes): Promise<void> {
 }
 
 async function lock(): Promise<void> {
-  if (state.value !== "open") return;
-  // A questionnaire that is open writes its last words first.
-  await Promise.allSettled([...listeners].map((each) => each()));
-  forgetKey("locked");
-  tabs.postMessage("locked");
+  if (await lockHere()) tabs.postMessage("locked");
+}
+
+/** Locks this tab; false when it was not open. */
+async function lockHere(): Promise<boolean> {
+  if (state.value !== "open") return false;
+  // A questionnaire that is open writes its last words first, but cannot hold the door open.
+  const tooLong = new Promise((done) => setTimeout(done, LAST_WORDS_MS));
+  await Promise.race([Promise.allSettled([...listeners].map((each) => each())), tooLong]);
+  // It may have been emptied meanwhile.
+  if (state.value === "open") forgetKey("locked");
+  return true;
 }
 
 /** Another PIN for the same data key; false when the old one is wrong (which counts as a try). */
@@ -178,8 +194,15 @@ function lockAfter(idleMinutes: number): void {
   minutes = idleMinutes;
 }
 
+function touched(): void {
+  lastTouch = Date.now();
+  if (state.value !== "open" || lastTouch - lastTold < TOUCH_MS) return;
+  lastTold = lastTouch;
+  tabs.postMessage("touched");
+}
+
 for (const kind of ["pointerdown", "keydown", "touchstart"] as const) {
-  addEventListener(kind, () => { lastTouch = Date.now(); }, { passive: true, capture: true });
+  addEventListener(kind, touched, { passive: true, capture: true });
 }
 // The clock is looked at, not counted: a phone that slept for an hour is locked when it wakes.
 const look = (): void => {
