@@ -24,6 +24,8 @@ function firstLanguage(): Language {
 
 const chosen = ref<Language>(firstLanguage());
 export const language = computed(() => chosen.value);
+/** How days and numbers are written: day before month in both. */
+export const locale = computed(() => (chosen.value === "fr" ? "fr-FR" : "en-GB"));
 
 /** Speaks another language from now on; kept for the next start (a preference, not an answer: it lies in clear). */
 export function speak(wanted: Language): void {
@@ -45,14 +47,14 @@ export function t(key: string, values: Record<string, string | number> = {}): st
 /** Day, month as a word, year, and the clock: never a form that two countries read differently. */
 export function when(iso: string | null): string {
   if (!iso) return "";
-  const day = new Intl.DateTimeFormat(chosen.value, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const day = new Intl.DateTimeFormat(locale.value, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   return day.format(new Date(iso));
 }
 
 /** Bytes as a person says them. */
 export function size(bytes: number): string {
   const format = (value: number, unit: string) =>
-    new Intl.NumberFormat(chosen.value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+    new Intl.NumberFormat(locale.value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
   if (bytes < 1e6) return format(bytes / 1e3, "kilobyte");
   return bytes < 1e9 ? format(bytes / 1e6, "megabyte") : format(bytes / 1e9, "gigabyte");
 }
