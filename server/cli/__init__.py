@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "code": "server.cli.codes:code",
     "key": "server.cli.keys:key",
     "device": "server.cli.device:device",
+    "sealed": "server.cli.sealed:sealed",
     "demo": "server.cli.demo:demo",
     "import": "server.cli.importing:import_list",
     "export": "server.cli.exporting:export",

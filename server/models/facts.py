@@ -42,8 +42,8 @@ class Event(Model):
     """Payload of a fact of kind `event`.
 
     type: JUDGE RETRACT PIN CHOOSE RELEASE WITHDRAW WAIVE REMIND RULES REVIEW COMMENT DELETE RESTORE ACCEPT REJECT STATE
-    ENTITY (an entity written through the API) IMPORT PURGE ACKNOWLEDGE LAPSE ROTATION (of a unit) POST (closed or opened); the list is
-    open.
+    ENTITY (an entity written through the API) IMPORT PURGE ACKNOWLEDGE LAPSE ROTATION (of a unit) POST (closed or
+    opened); the list is open.
     subject: what it speaks of (a record, entity, submission root instanceID, another event's fact uuid), for look-up.
     """
 

@@ -16,7 +16,7 @@ from server.office.layout import back_to
 from server.problems import Problem
 from server.queries import devices as queries
 from server.queries import mission as mission_queries
-from server.services import device_cards, device_contents, devices, route_classes
+from server.services import device_cards, device_contents, devices, route_classes, sealed_import
 from server.services.identity import Verb
 from server.services.journal import now
 
@@ -78,7 +78,7 @@ def card(actor_id: int) -> Response:
     shown = _cards([device])
     return _secret(render_template(
         "device.html", device=device, card=shown[0][1] if shown else None, svg=_svg, posts=mission_queries.posts(_session()),
-        contents=device_contents.contents(_session(), device), labels=labels,
+        contents=device_contents.contents(_session(), device), labels=labels, field=_field_link(device),
     ))
 
 
@@ -128,7 +128,12 @@ def _cards(found: list[queries.Device]) -> list[tuple[queries.Device, devices.Qr
     return [(each, devices.qr_card(session, settings, each, request.host_url)) for each in open_ones]
 
 
-def _svg(card: devices.QrCard) -> Markup:
+def _field_link(device: queries.Device) -> devices.FieldLink | None:
+    settings = current_app.config["SETTINGS"]
+    return devices.field_link(settings, device, request.host_url) if devices.token_of(settings, device.app_user) else None
+
+
+def _svg(card: devices.QrCard | devices.FieldLink) -> Markup:
     # Made by segno from the payload; it holds paths only, no text of anybody.
     return Markup(card.svg)  # noqa: S704
 
@@ -137,6 +142,32 @@ def _secret(page: str | bytes) -> Response:
     answer = make_response(page)
     answer.headers["Cache-Control"] = "no-store, private"
     return answer
+
+
+@blueprint.post("/devices/sealed")
+@allow(Verb.DEVICE_MANAGE)
+def take_sealed() -> Response:
+    """Takes in the file that a phone's field app wrote instead of sending, and says what was in it."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise Problem("missing_multipart_field", field="file")
+    brought = sealed_import.take_in(_session(), current_app.config["SETTINGS"], file.stream, identity())
+    flash(
+        _(
+            "%(new)s new reports (%(held)s in quarantine), %(known)s known already, %(files)s files.",
+            new=brought.new, held=brought.quarantined, known=brought.known, files=brought.files,
+        ),
+        "ok",
+    )
+    if brought.strangers:
+        text = _("%(count)s reports are of a phone that this server does not know; they count for you.", count=brought.strangers)
+        flash(text, "warn")
+    if brought.unreadable:
+        numbers = ", ".join(f"{number}: {reason}" for number, reason in brought.unreadable)
+        flash(_("What could not be read: %(numbers)s", numbers=numbers), "bad")
+    if brought.cut:
+        flash(_("The file ends in the middle: it was not copied whole. Copy it again and take it in once more."), "bad")
+    return back_to("devices.index")
 
 
 @blueprint.post("/devices/<int:actor_id>/rename")

@@ -5,6 +5,9 @@ A token is shown to whoever may manage devices and is stored only as hash and se
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +31,15 @@ from server.services.journal import now
 
 _ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, never bound to
 _LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}  # noqa: S104
+
+
+@dataclass(frozen=True)
+class FieldLink:
+    """How a browser is enrolled: the link, its QR as SVG text, whether browsers let the app work at that address."""
+
+    link: str
+    svg: str
+    works: bool
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,32 @@ def qr_card(session: Session, settings: Settings, device: queries.Device, reques
     # Level L, as Collect's own codes: the payload is long, and a denser code is harder to scan from a page.
     picture = segno.make_qr(payload, error="l", boost_error=False)
     return QrCard(url, collect, payload, picture.svg_inline(scale=4, border=4, dark="#000", light="#fff", omitsize=True))
+
+
+def field_link(settings: Settings, device: queries.Device, request_root: str) -> FieldLink:
+    """The link, and its QR code, with which the field app in a browser sets itself up; the key lies in the fragment, which no
+    server log sees. Raises state_conflict as `qr_card`.
+    """
+    token = token_of(settings, device.app_user)
+    if token is None:
+        raise Problem("state_conflict", reason="the device's key cannot be shown; issue a new code for it.")
+    root = _secure_root(device_base_url(settings, request_root))
+    said = json.dumps({"server": f"/v1/key/{token}/projects/{device.app_user.project_id}"}).encode()
+    link = f"{root}/field/#enrol={base64.urlsafe_b64encode(said).decode().rstrip('=')}"
+    picture = segno.make_qr(link, error="l", boost_error=False)
+    svg = picture.svg_inline(scale=4, border=4, dark="#000", light="#fff", omitsize=True)
+    # Browsers encrypt and work offline over https only, and on the machine itself.
+    host = urlsplit(root).hostname or ""
+    return FieldLink(link, svg, root.startswith("https://") or host in _LOOPBACK or host.startswith("127."))
+
+
+def _secure_root(root: str) -> str:
+    """The https twin of the server's address where `fieldpost serve --tls` runs it."""
+    port, parts = os.environ.get("FIELDPOST_TLS_PORT", ""), urlsplit(root)
+    if not port.isdigit() or parts.scheme == "https":
+        return root
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"https://{host}:{port}"
 
 
 def printed_card(session: Session, settings: Settings, device: queries.Device, request_root: str) -> device_cards.Card:

@@ -28,6 +28,7 @@ ROUTES: dict[str, Who] = {
     "GET /devices": STAFF,
     "POST /devices": STAFF,
     "GET /devices/<int:actor_id>": STAFF,
+    "POST /devices/sealed": STAFF,
     "POST /devices/<int:actor_id>/link": STAFF,
     "POST /organisation/post/<int:post_id>/link": STAFF,
     "POST /devices/<int:actor_id>/reissue": STAFF,
