@@ -17,6 +17,7 @@ PREFIX = "FIELDPOST_"
 EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
 # An account inside an address, with its password: never repeated in a message.
 _ACCOUNT = re.compile(r"//[^/\s]*@")
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 
 
 class SettingRefused(Exception):
@@ -108,6 +109,25 @@ def _networks(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Host names and addresses, each fit for a certificate."""
+    found = tuple(each.strip().lower() for each in text.split(",") if each.strip())
+    for name in found:
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            if len(name) > 253 or not _HOST.fullmatch(name):
+                raise ValueError(f"{name!r} is neither a host name nor an address") from None
+    return found
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError("a port is a number up to 65535")
+    return number
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATA_DIR", Path, "./data", "Directory of the database, the files and the secret key."),
     Setting("DATABASE_URL", _database, "", "SQLAlchemy URL; empty: SQLite in the data directory."),
@@ -129,6 +149,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAIL_PASSWORD_FILE", _secret_file, "", "File that holds the password of that account."),
     Setting("MAIL_FROM", str, "", "Address that the mails come from; needed with MAIL_URL, as is BASE_URL."),
     Setting("LISTEN", str, "", "Set by `fieldpost serve` for its web processes: the address it listens on; with 0.0.0.0 QR codes carry the LAN address."),
+    Setting("TLS_NAMES", _names, "", "Further names and addresses of this server, separated by commas, for the certificate of `fieldpost serve --tls`."),
+    Setting("TLS_PORT", _port, "0", "Set by `fieldpost serve --tls` for its web processes: the port of its https; 0: none."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 
@@ -158,6 +180,8 @@ class Settings:
     mail_user: str = ""
     mail_password: str = field(default="", repr=False)
     mail_from: str = ""
+    tls_names: tuple[str, ...] = ()
+    tls_port: int = 0
 
 
 def _secret_key(data_dir: Path) -> str:

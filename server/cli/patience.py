@@ -113,7 +113,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def get_thread_pool(self) -> Threads:
         """Called by gunicorn before the first connection."""
-        return Threads(self.cfg.threads, max(MOST_THREADS, self.cfg.threads))
+        threads = Threads(self.cfg.threads, max(MOST_THREADS, self.cfg.threads))
+        if self.cfg.is_ssl:
+            from server.cli.tls_sockets import PatientTlsSocket
+
+            PatientTlsSocket.threads = threads
+        return threads
 
     def init_process(self) -> None:
         """The room is made after the fork, so that processes do not share it."""
@@ -147,7 +152,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         client = PatientSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
         client.threads = None if self.cfg.is_ssl else self.tpool
         self.nr_conns += 1
-        self.enqueue_req(TConn(self.cfg, client, address, listener.getsockname()))
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        # The encrypted socket steps aside by itself from its first byte on; gunicorn would hold the thread for seconds.
+        conn.data_ready = bool(self.cfg.is_ssl)
+        self.enqueue_req(conn)
 
     def enqueue_req(self, conn: TConn) -> None:
         """A connection that has something to say, or has just come: to a thread if it has said enough."""

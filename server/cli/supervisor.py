@@ -42,17 +42,18 @@ class Preparation:
         return bool(select.select([self.reading], [], [], seconds)[0])
 
 
-class WorkerProcess:
-    """The background worker as a child: started, restarted with growing pauses when it dies, stopped with the server."""
+class ChildProcess:
+    """A module as a child: started, restarted with growing pauses when it dies, stopped with the server."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, *arguments: str) -> None:
+        self.module, self.arguments = module, arguments
         self.process: subprocess.Popen[bytes] | None = None
         self.pause = 0.5
         self.not_before = 0.0
         self.started = 0.0
 
     def keep_alive(self) -> None:
-        """Starts the worker if it is not running and its pause is over."""
+        """Starts the child if it is not running and its pause is over."""
         now = time.monotonic()
         if self.process is not None and _exists(self.process.pid):
             return
@@ -60,12 +61,12 @@ class WorkerProcess:
             self.pause = 0.5 if now - self.started > 60 else min(self.pause * 2, 30)
             self.process, self.not_before = None, now + self.pause
         if now >= self.not_before:
-            command = [sys.executable, "-m", "server.worker", "--follow-parent", str(os.getpid())]
+            command = [sys.executable, "-m", self.module, *self.arguments, "--follow-parent", str(os.getpid())]
             self.process = subprocess.Popen(command)
             self.started = now
 
     def stop(self, seconds: float) -> None:
-        """Asks the worker to finish its batch, and kills it when it has not after so many seconds."""
+        """Asks the child to finish what it does, and kills it when it has not after so many seconds."""
         if self.process is None:
             return
         pid, self.process = self.process.pid, None
@@ -121,11 +122,13 @@ def _cpu_seconds(pid: int) -> float:
 
 
 class FieldpostArbiter(Arbiter):  # type: ignore[misc]
-    """Gunicorn's arbiter that also keeps the worker and fits the number of web processes to the load."""
+    """Gunicorn's arbiter that also keeps the worker and the https listener, and fits the number of web processes to the load."""
 
     def __init__(self, app: Server) -> None:
         self.most = app.processes
-        self.worker = WorkerProcess() if app.with_worker else None
+        self.worker = ChildProcess("server.worker") if app.with_worker else None
+        https = ("--host", app.host, "--port", str(app.tls_port))
+        self.https = ChildProcess("server.cli.tls", *https) if app.tls_port else None
         self.meter = CpuMeter()
         self.fitted = self.grown = time.monotonic()
         self.calm_since = time.monotonic()
@@ -135,8 +138,9 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
         """Called every second by the arbiter's loop."""
         self._fit_to_load()
         super().manage_workers()
-        if self.worker is not None and self.app.preparation.done():
-            self.worker.keep_alive()
+        for child in (self.worker, self.https):
+            if child is not None and self.app.prepared():
+                child.keep_alive()
 
     def _fit_to_load(self) -> None:
         now = time.monotonic()
@@ -155,6 +159,8 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
 
     def stop(self, graceful: bool = True) -> None:
         """Web processes first, so that nothing new arrives; then the worker."""
+        if self.https is not None:
+            self.https.stop(10 if graceful else 1)
         super().stop(graceful)
         if self.worker is not None:
             self.worker.stop(10 if graceful else 1)
@@ -163,10 +169,12 @@ class FieldpostArbiter(Arbiter):  # type: ignore[misc]
 class Server(BaseApplication):  # type: ignore[misc]
     """Gunicorn with our options. The application is made in each web process."""
 
-    def __init__(self, host: str, port: int, processes: int, threads: int, with_worker: bool) -> None:
-        self.host, self.port = host, port
+    def __init__(
+        self, host: str, port: int, processes: int, threads: int, with_worker: bool, *, tls_port: int = 0, prepares: bool = True
+    ) -> None:
+        self.host, self.port, self.tls_port = host, port, tls_port
         self.processes, self.threads, self.with_worker = processes, threads, with_worker
-        self.preparation = Preparation()
+        self.preparation = Preparation() if prepares else None
         super().__init__()
 
     def load_config(self) -> None:
@@ -205,11 +213,15 @@ class Server(BaseApplication):  # type: ignore[misc]
                 db.session.remove()
                 return app
             db.session.remove()
-            self.preparation.done(None)
+            self.prepared(None)
             if not is_current(db.engine):
                 sys.stderr.write("fieldpost: the database could not be brought up to date; see the message above\n")
                 sys.exit(Arbiter.APP_LOAD_ERROR)
         return app
+
+    def prepared(self, seconds: float | None = 0.0) -> bool:
+        """Whether the database is up to date; see Preparation.done."""
+        return self.preparation is None or self.preparation.done(seconds)
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""

@@ -29,6 +29,11 @@ def is_local(host: str) -> bool:
     return address.is_private or address.is_loopback or address.is_link_local
 
 
+def interface_addresses() -> list[str]:
+    """The IPv4 addresses of this machine's interfaces but those of containers and virtual machines, loopback left out."""
+    return [each for each in _interface_addresses() if not ipaddress.IPv4Address(each).is_loopback]
+
+
 def _interface_addresses() -> list[str]:
     if not sys.platform.startswith("linux"):
         return _named_addresses()
