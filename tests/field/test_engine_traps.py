@@ -35,7 +35,9 @@ FORM = """
 """
 AREAS = ("A", "B", "05", "5", "2026-11", "")
 LISTS = {
-    "places": [{"name": "p1", "label": "One", "geometry": "6.4 17.4 0 0", "__version": "1", "__trunkVersion": "", "__branchId": ""}],
+    "places": [
+        {"name": "p1", "label": "One", "geometry": "6.4 17.4 0 0", "__version": "1", "__trunkVersion": "", "__branchId": ""},
+    ],
     "clinics": [
         {"name": f"c{n}", "label": f"Clinic {n}", "area": AREAS[n % len(AREAS)], "beds": str(n)} for n in range(200)
     ],

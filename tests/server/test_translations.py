@@ -91,7 +91,7 @@ def test_every_problem_has_its_french() -> None:
 
 
 def test_words_are_asked_for_only_where_they_are_looked_for() -> None:
-    places = ("office", "partner", "application.py", "extensions.py")
+    places = ("field", "office", "partner", "application.py", "extensions.py")
 
     asking = [
         str(path.relative_to(translations.SERVER))

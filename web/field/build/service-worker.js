@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-const LAZY = /^assets\/(maps?|world|zxing|barcode|countries|ol)[-.]/;
+const LAZY = /^assets\/(maps|land|countries|world|zxing)/;
 
 export function serviceWorker(folder, source) {
   const names = new Map();

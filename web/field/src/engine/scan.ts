@@ -1,6 +1,6 @@
 // What this app cannot do with a questionnaire, read from the XForm before anybody fills it.
 
-const CONTROLS = new Set(["input", "select1", "select", "upload", "trigger", "range", "rank", "group", "repeat", "note", "label", "hint", "item", "itemset", "value", "output"]);
+const CONTROLS = new Set(["input", "select1", "select", "upload", "trigger", "range", "rank", "group", "repeat", "note", "label", "hint", "item", "itemset", "value", "output", "setvalue", "setgeopoint"]);
 
 /** Codes of what cannot be done here; each has a sentence (fill.unsupported.CODE). */
 export function scan(xml: string): string[] {

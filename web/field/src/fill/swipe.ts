@@ -2,7 +2,7 @@
 
 const LEAST_PX = 70;
 const LONGEST_MS = 600;
-const OWN = "input[type=range],canvas,.map,[data-own-gestures],select,textarea,audio,video";
+const OWN = "input[type=range],canvas,[data-no-swipe],select,textarea,audio,video";
 
 export function useSwipe(turn: (by: 1 | -1) => void) {
   let begun: { x: number; y: number; at: number } | null = null;

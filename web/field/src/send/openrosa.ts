@@ -77,6 +77,8 @@ async function isShutOut(address: string, answer: Response): Promise<boolean> {
   try {
     const again = address.endsWith("/field") ? answer.clone() : await fetch(`${door}/field`, { cache: "no-store", credentials: "omit" });
     if (again.status !== 401 && again.status !== 403) return false;
+    // The devices' door answers as OpenRosa says; a proxy of the office in front may answer as the API does.
+    if (again.headers.get("X-OpenRosa-Version") === "1.0" && (await again.clone().text()).includes("<OpenRosaResponse")) return true;
     return typeof ((await again.json()) as { code?: unknown }).code === "number";
   } catch {
     // No answer, or none of the office's.
