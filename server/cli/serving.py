@@ -74,7 +74,7 @@ def _certify(settings: Settings, host: str, tls_port: int) -> None:
     click.echo(f"With https on {_address(None, host, tls_port, 'https')}")
     authority = local_ca.ca_certificate(settings.data_dir)
     if authority is not None:
-        click.echo(f"Devices trust it by {files.ca}, SHA-256 {local_ca.fingerprint(authority)}")
+        click.echo(f"Devices trust it by {files.ca}, SHA-256 {local_ca.fingerprint(authority)}; /field/trust says how")
     missing = local_ca.left_out(settings.data_dir, settings.tls_names)
     if missing:
         click.echo(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server.field import app_files
+from server.field import app_files, trust
 from server.problems import Problem
 
 
@@ -12,6 +12,8 @@ def register(app: Flask) -> None:
     """Adds this door's routes to the app."""
     app.add_url_rule("/field", "field.start", app_files.start, strict_slashes=True)
     app.add_url_rule("/field/", "field.app", app_files.app_page, strict_slashes=True)
+    app.add_url_rule("/field/trust", "field.trust", trust.page)
+    app.add_url_rule("/field/ca.crt", "field.ca", trust.certificate)
     app.add_url_rule("/field/<path:name>", "field.file", app_files.app_file)
 
 

@@ -11,5 +11,7 @@ from tests.permissions.roles import ANYBODY, Who
 ROUTES: dict[str, Who] = {
     "GET /field": ANYBODY,
     "GET /field/": ANYBODY,
+    "GET /field/trust": ANYBODY,
+    "GET /field/ca.crt": ANYBODY,
     "GET /field/<path:name>": ANYBODY,
 }
