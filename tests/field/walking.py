@@ -98,7 +98,7 @@ class Walker:
 
     def _pick(self, question: Locator, wanted: str | None) -> None:
         button = question.locator("button.picked").first
-        if re.search(r"Choose", button.inner_text()) is None:
+        if re.search(r"Choose|Choisir", button.inner_text()) is None:
             return
         button.click()
         dialog = self.page.locator("dialog.picker[open]")
