@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what the tests need from the system's package manager: Java (ODK Validate), PostgreSQL's server, Chromium, Firefox ESR.
+# Installs what the tests need from the system's package manager: Java (ODK Validate), PostgreSQL's server, Chromium, Firefox ESR, certutil.
 # Says plainly what it could not install; the tests that need it then fail with a message of their own.
 missing=""
 command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v firefox-esr >/dev/null 2>&1 || command -v firefox >/dev/null 2>&1 || missing="$missing firefox-esr"
+command -v certutil >/dev/null 2>&1 || missing="$missing libnss3-tools"
 [ -z "$missing" ] && exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "setup: please install with your package manager:$missing (tests need them; running does not)" >&2

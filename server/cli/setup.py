@@ -6,6 +6,7 @@ import click
 
 from server.cli.prepare import prepare
 from server.config import load_settings
+from server.services import local_ca
 
 
 @click.command()
@@ -22,4 +23,7 @@ def init() -> None:
     click.echo(f"database: {made.database} ({'brought to' if made.schema.changed else 'at'} schema {made.schema.after})")
     click.echo(f"project 1: {'made' if done.project_made else 'there already'}; server id {done.server_id}")
     click.echo(f"code lists: {done.codes_added} codes added, {done.codes_changed} refreshed")
+    # Made here, so that devices can be told to trust it before the first start with --tls.
+    files = local_ca.ensure(settings.data_dir, settings.tls_names)
+    click.echo(f"authority for https on this network: {files.ca} (used by serve --tls)")
     click.echo(f"registers: {', '.join(done.registers_added) or 'all there already'}")

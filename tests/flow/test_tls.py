@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -110,6 +111,24 @@ def test_clients_that_stop_in_the_middle_of_a_handshake_hold_nobody_up(server: T
         for _each in range(40):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.tls_port))).sendall(b"\x16\x03\x01\x02\x00\x01")
         assert server.get("/login", seconds=4).status_code == 200
+
+
+def test_a_chromium_that_trusts_the_authority_keeps_the_field_app(server: TlsServer, tmp_path: Path) -> None:
+    store = tmp_path / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    for command in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "fieldpost", "-i", str(server.files.ca)]):
+        subprocess.run(["certutil", "-d", f"sql:{store}", *command], check=True)
+    with sync_playwright() as playwright:
+        # No flag that forgives certificates: the chain and its name constraints are judged by Chromium itself.
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=FLAGS, env={**os.environ, "HOME": str(tmp_path)}
+        )
+        page = browser.new_page()
+        page.goto(f"https://localhost:{server.tls_port}/field/")
+        assert page.evaluate("window.isSecureContext && 'subtle' in crypto")
+        # A worker is not registered where anything is wrong with the certificate.
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        browser.close()
 
 
 def test_chromium_has_a_secure_context(server: TlsServer) -> None:
