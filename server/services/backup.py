@@ -70,6 +70,12 @@ def _fill(archive: zipfile.ZipFile, settings: Settings, engine: Engine) -> form.
     # Files are only ever added, so they may be copied after the snapshot: each one it names was stored before.
     _write_blobs(archive, BlobStore(settings), hashes, manifest)
     archive.writestr(form.SECRET, settings.secret_key)
+    for name in form.AUTHORITY:
+        path = settings.data_dir / name
+        if path.is_file():
+            data = path.read_bytes()
+            archive.writestr(name, data)
+            manifest.authority[name] = hashlib.sha256(data).hexdigest()
     manifest.secret_sha256 = hashlib.sha256(settings.secret_key.encode()).hexdigest()
     archive.writestr(form.MANIFEST, manifest.dump())
     return manifest

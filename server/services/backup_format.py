@@ -23,12 +23,16 @@ from server.models.columns import UtcDateTime
 
 FORMAT, VERSION = "fieldpost-backup", 1
 MANIFEST, SECRET = "manifest.json", "secret.key"
+# The authority for https on a network without a domain: devices that trust it go on doing so on the next laptop. Its server's
+# certificate is made anew for the machine. Absent in backups of older releases and of servers that never had one.
+AUTHORITY = ("tls/ca.key", "tls/ca.crt")
 _SCHEMA_ONLY = {"alembic_version"}
 
 
 @dataclass
 class Manifest:
-    """What a backup holds. tables: name -> {rows, sha256}; blobs: sha256 -> size; missing: purged or lost files."""
+    """What a backup holds. tables: name -> {rows, sha256}; blobs: sha256 -> size; missing: purged or lost files;
+    authority: member -> sha256."""
 
     made_at: str
     revision: str | None
@@ -40,6 +44,7 @@ class Manifest:
     blobs: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     secret_sha256: str = ""
+    authority: dict[str, str] = field(default_factory=dict)
 
     def dump(self) -> str:
         """The manifest as JSON text."""

@@ -56,6 +56,7 @@ def restore(settings: Settings, engine: Engine, path: Path, *, force: bool = Fal
         saved = _make_room(settings, engine, manifest, force)
         rows = _load_tables(archive, engine, manifest)
         _load_blobs(archive, BlobStore(settings), manifest)
+        _put_authority(archive, settings.data_dir, manifest)
         if not own_key:
             _put_key(settings.data_dir / "secret.key", archive.read(form.SECRET))
     change = database.upgrade(engine)
@@ -71,6 +72,9 @@ def check(archive: zipfile.ZipFile) -> form.Manifest:
         manifest = form.Manifest(**document)
         if hashlib.sha256(archive.read(form.SECRET)).hexdigest() != manifest.secret_sha256:
             raise Problem("backup_refused", reason="the secret key in it is damaged")
+        for name, told_sha256 in manifest.authority.items():
+            if name not in form.AUTHORITY or _digest(archive, name) != told_sha256:
+                raise Problem("backup_refused", reason=f"{name[:40]} in it is damaged")
         for name, told in manifest.tables.items():
             if _digest(archive, form.table_member(name)) != told["sha256"]:
                 raise Problem("backup_refused", reason=f"the table {name} in it is damaged")
@@ -174,6 +178,16 @@ def _load_blobs(archive: zipfile.ZipFile, store: BlobStore, manifest: form.Manif
             stored = store.put(iter(partial(file.read, _CHUNK), b""))
         if stored.sha256 != sha256:
             raise Problem("backup_refused", reason=f"the file {sha256} in it is damaged")
+
+
+def _put_authority(archive: zipfile.ZipFile, data_dir: Path, manifest: form.Manifest) -> None:
+    """The authority for https in the place of this server's own; the server's certificate is made anew at the next start."""
+    if set(manifest.authority) != set(form.AUTHORITY):
+        return
+    (data_dir / "tls").mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in form.AUTHORITY:
+        _put_key(data_dir / name, archive.read(name))
+    (data_dir / "tls" / "server.crt").unlink(missing_ok=True)
 
 
 def _put_key(path: Path, key: bytes) -> None:

@@ -18,7 +18,7 @@ from server.config import Settings
 from server.engines import engine_options, prepare_engine
 from server.models import Actor, Area, Audit, Fact, FormVersion, MissionSetting, Submission
 from server.problems import Problem
-from server.services import accounts, backup, backup_format, database, mission, restore
+from server.services import accounts, backup, backup_format, database, local_ca, mission, restore
 from server.services.blobs import BlobStore
 from server.services.journal import append, now, record_event
 from tests.databases import PostgresServer, make_settings
@@ -343,3 +343,33 @@ def test_nothing_stays_nothing(place: Callable[[str, str], Place], tmp_path: Pat
     with Session(there[1]) as session:
         assert session.get(MissionSetting, "nothing") is not None
         assert session.scalar(select(func.count()).select_from(FormVersion)) == 0
+
+
+def test_devices_that_trust_the_authority_trust_it_after_a_restore(place: Callable[[str, str], Place], tmp_path: Path) -> None:
+    before, after = place("sqlite", "a"), place("sqlite", "b")
+    fill(before)
+    old = local_ca.ensure(before[0].data_dir)
+    backup.make(*before, tmp_path / "b.zip")
+    local_ca.ensure(after[0].data_dir)
+
+    restore.restore(*after, tmp_path / "b.zip")
+
+    new = local_ca.ensure(after[0].data_dir)
+    assert new.ca.read_bytes() == old.ca.read_bytes()
+    assert new.certificate.read_bytes() != old.certificate.read_bytes()
+    assert new.ca_key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_authority_is_refused_and_changes_nothing(place: Callable[[str, str], Place], tmp_path: Path) -> None:
+    before, after = place("sqlite", "a"), place("sqlite", "b")
+    fill(before)
+    local_ca.ensure(before[0].data_dir)
+    backup.make(*before, tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip") as whole, zipfile.ZipFile(tmp_path / "c.zip", "w") as damaged:
+        for member in whole.namelist():
+            damaged.writestr(member, b"other" if member == "tls/ca.crt" else whole.read(member))
+
+    with pytest.raises(Problem, match=r"ca\.crt"):
+        restore.restore(*after, tmp_path / "c.zip")
+
+    assert not (after[0].data_dir / "tls").exists()
