@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import devices, linking, reading, reviewing, scale
+from bench import devices, field, linking, reading, reviewing, scale
 from tests.databases import PostgresServer, make_settings
 from tests.processes import RunningServer
 
@@ -52,7 +52,7 @@ def main() -> None:
     """Runs what was asked for and prints as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true", help="many more reports and records; takes long")
-    parser.add_argument("--only", choices=["devices", "reading", "reviewing", "linking", "scale"], help="one part only")
+    parser.add_argument("--only", choices=["devices", "reading", "reviewing", "linking", "field", "scale"], help="one part only")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "devices": lambda: _rows(_devices, 20_000 if options.large else 2_000),
@@ -60,6 +60,8 @@ def main() -> None:
         "reviewing": lambda: _rows(reviewing.rows, reviewing.RECORDS),
         "linking": lambda: linking.rows(*((20, 100_000) if options.large else (6, 10_000)), plot=options.only == "linking"),
     }
+    # One browser for the engine of the field app; no server takes part.
+    parts["field"] = field.rows
     # Folding a million reports takes hours: only when asked for.
     if options.large or options.only == "scale":
         sizes = (1_000, 10_000, 100_000) if options.large else (1_000,)
