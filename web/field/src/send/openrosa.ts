@@ -1,10 +1,11 @@
 // The devices' door of the server: form list, questionnaires, files (OpenRosa), and the facts about the post.
 import type { Enrolment } from "../store/enrolment";
+import { t } from "../words";
 
 /** The server shut this device out. */
 export class ShutOut extends Error {
   constructor() {
-    super("the office shut this device out");
+    super(t("send.shut-out"));
     this.name = "ShutOut";
   }
 }
@@ -58,7 +59,7 @@ export async function ask(address: string, init: RequestInit = {}): Promise<Resp
     });
   } catch (reason) {
     // fetch rejects when there is no network, when it was cut, or when it took too long: never because of what the server said.
-    throw new Later(reason instanceof Error ? reason.message : String(reason));
+    throw new Later(t(reason instanceof DOMException && reason.name === "TimeoutError" ? "send.too-slow" : "send.no-network"));
   }
   if (answer.ok) return answer;
   if ((answer.status === 401 || answer.status === 403) && (await isShutOut(address, answer))) throw new ShutOut();

@@ -7,6 +7,7 @@ import { queue, type Report, type ReportFile } from "../store/queue";
 import { settings } from "../store/settings";
 import { vault, VaultLocked } from "../vault/vault";
 import { get, put } from "../store/database";
+import { t } from "../words";
 import { ask, Later, Refused, ShutOut } from "./openrosa";
 import { refreshAll } from "./refresh";
 import { upload } from "./tus";
@@ -64,7 +65,7 @@ function isDue(report: Report, forced: boolean): boolean {
 /** Sends the report itself. 201 and 202 mean that the office has it; so does the answer to one that came twice. */
 async function sendReport(who: Enrolment, report: Report): Promise<void> {
   const blob = await queue.envelope(report.sealedId);
-  if (blob === null) throw new Refused(0, "the sealed report is no longer on this device");
+  if (blob === null) throw new Refused(0, t("send.gone"));
   report.state = "sending";
   await queue.update(report);
   tell();

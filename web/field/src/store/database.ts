@@ -4,6 +4,7 @@ import { base, type Item, type Kind } from "./base";
 import { decode, encode } from "./encoding";
 import { hex, utf8, type Bytes } from "../vault/bytes";
 import { vault } from "../vault/vault";
+import { t } from "../words";
 
 export type { Kind } from "./base";
 const PIECE = 2 << 20;
@@ -11,7 +12,7 @@ const PIECE = 2 << 20;
 /** The browser has no room left for it. Nothing was written. */
 export class StorageFull extends Error {
   constructor() {
-    super("the device is full");
+    super(t("send.full"));
     this.name = "StorageFull";
   }
 }

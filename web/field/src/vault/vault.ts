@@ -2,6 +2,7 @@
 // set it up, by one from the phone's own lock. Ten wrong PINs in a row empty it. The count is written before a PIN is tried, so
 // that ending the browser in between buys no try.
 import { ref, type Ref } from "vue";
+import { t } from "../words";
 import { base as database, type KeyRecord } from "../store/base";
 import { random, type Bytes } from "./bytes";
 import { dataKey, ITERATIONS, keyFromPin, lockUp, openUp } from "./crypto";
@@ -19,7 +20,7 @@ const TOUCH_MS = 10_000;
 /** The vault is locked: nothing can be read or kept. */
 export class VaultLocked extends Error {
   constructor() {
-    super("the vault is locked");
+    super(t("send.locked"));
     this.name = "VaultLocked";
   }
 }
