@@ -64,6 +64,8 @@ PEOPLE = (
     ("partner", "Partner agency", None),
     ("auditor", "Auditor", None),
 )
+# Who reports for a post; without one nobody can enter a report.
+OF_POSTS = {"Observer Bossangoa": "MILOBS TS-BOSSANGOA", "Collector East": "S9 PAKBATT-2"}
 _ROLES = {"patrol_unit": "patrol", "team_site": "unmo", "cimic_cell": "cimic", "liaison": "lo", "headquarters": "cimic"}
 
 
@@ -105,7 +107,7 @@ def set_up(session: Session, settings: Settings, span: Span) -> Made:
         mission.set_form_duties(session, None, form_id, types)
     for post_type in ("patrol_unit", "team_site"):
         mission.put_return_plan(session, None, "monthly_return", post_type, starts_on=span.start.date())
-    logins = _people(session, sectors)
+    logins = _people(session, sectors, posts)
     mission.finish_setup(session, None)
     enrolled = _devices(session, settings, posts)
     who = {login.name: _identity(session, login) for login in logins}
@@ -160,7 +162,7 @@ def _units_and_posts(session: Session, sectors: dict[str, int], span: Span) -> d
     return posts
 
 
-def _people(session: Session, sectors: dict[str, int]) -> list[Login]:
+def _people(session: Session, sectors: dict[str, int], posts: dict[str, int]) -> list[Login]:
     made = []
     for role, name, sector in PEOPLE:
         email = f"{name.lower().replace(' ', '.')}@demo.example"
@@ -168,6 +170,7 @@ def _people(session: Session, sectors: dict[str, int]) -> list[Login]:
             name=name,
             role=role,
             sector_id=sectors[sector] if sector else None,
+            post_id=posts.get(OF_POSTS.get(name, "")),
             organisation="Relief Bridge" if role == "partner" else None,
         )
         password = one_time_password()

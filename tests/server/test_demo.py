@@ -10,7 +10,9 @@ from random import Random
 
 import pytest
 from click.testing import CliRunner
+from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from server.cli import demo as command
 from server.demo import mission
@@ -18,7 +20,8 @@ from server.demo.photos import drawing
 from server.demo.plan import Planner, Span, Task
 from server.demo.run import run
 from server.demo.world import SETTLEMENTS, make_world
-from server.models import Attachment, Fact, PendingFact, Record, Submission, SubmissionSummary
+from server.models import Attachment, Fact, PendingFact, Post, Record, Submission, SubmissionSummary, User
+from server.services import mission as services
 from tests.flow.missions import new_mission
 from tests.processes import ServerMaker
 
@@ -79,6 +82,17 @@ def test_a_small_demo_is_sent_through_the_door_and_folded(
         assert session.scalar(select(func.min(Fact.received_at)).where(Fact.kind == "submission")) < UNTIL - dt.timedelta(days=30)
         wrong = [(row.xml_form_id, row.findings) for row in session.scalars(select(SubmissionSummary)) if row.findings]
         assert wrong == []
+
+
+def test_the_observer_of_the_demo_reports_for_the_team_site(app: Flask, session: Session) -> None:
+    services.initialise(session)
+    made = mission.set_up(session, app.config["SETTINGS"], Span.ending(UNTIL))
+    (login,) = [each for each in made.logins if each.role == "observer"]
+
+    user = session.scalars(select(User).where(User.email == login.email)).one()
+
+    assert user.post_id is not None
+    assert session.get_one(Post, user.post_id).code == "MILOBS TS-BOSSANGOA"
 
 
 def test_the_command_leaves_a_server_with_reports_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
