@@ -161,3 +161,32 @@ def test_a_device_that_the_office_shut_out_is_emptied_on_its_next_contact(field_
         devices.revoke(session, None, field_mission.cast.device_actor_ids[1])
     page.locator("footer button[aria-label^='Fetch']").click()
     page.get_by_role("heading", name="The office shut this device out").wait_for()
+
+
+def test_the_phones_own_lock_opens_the_app_after_it_was_set_up(field_mission: FieldMission, phone: Phone) -> None:
+    page = phone.page
+    session = phone.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {
+            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": True,
+            "hasUserVerification": True, "isUserVerified": True, "hasPrf": True, "automaticPresenceSimulation": True,
+        }},
+    )  # fmt: skip
+    # A credential is bound to a name, which an address of numbers is not.
+    named = field_mission.link().replace("127.0.0.1", "localhost")
+    page.goto(named)
+    page.locator("#pin-new").fill(PIN)
+    page.locator("#pin-again").fill(PIN)
+    page.get_by_role("button", name="Set up").click()
+    page.locator("button.begin").first.wait_for()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Unlock as the phone is unlocked").click()
+    page.locator("#pin-once").fill(PIN)
+    page.get_by_role("button", name="Unlock as the phone is unlocked").click()
+    page.get_by_text("From now on it unlocks").wait_for()
+    page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Lock").click()
+    page.get_by_role("button", name="Unlock as the phone is unlocked").click()
+    page.locator("button.begin").first.wait_for()

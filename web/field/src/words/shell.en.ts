@@ -108,6 +108,7 @@ export default {
   "shell.settings.auto": "Locks by itself after",
   "shell.settings.minutes": "{n} minute | {n} minutes",
   "shell.settings.passkey-on": "Unlock as the phone is unlocked",
+  "shell.settings.passkey-done": "From now on it unlocks as the phone is unlocked; the PIN works too.",
   "shell.settings.passkey-off": "No longer unlock as the phone is unlocked",
   "shell.settings.pin": "Change the PIN",
   "shell.settings.pin-old": "Present PIN",

@@ -108,6 +108,7 @@ export default {
   "shell.settings.auto": "Se verrouille seul après",
   "shell.settings.minutes": "{n} minute | {n} minutes",
   "shell.settings.passkey-on": "Déverrouiller comme le téléphone",
+  "shell.settings.passkey-done": "Désormais elle se déverrouille comme le téléphone ; le code marche aussi.",
   "shell.settings.passkey-off": "Ne plus déverrouiller comme le téléphone",
   "shell.settings.pin": "Changer le code",
   "shell.settings.pin-old": "Code actuel",
