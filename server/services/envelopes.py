@@ -2,7 +2,7 @@
 
 The format is written by web/field/src/vault/seal.ts: magic, id of the server's key, the wrapped content key, a nonce prefix; then
 AES-256-GCM segments over 1 MiB of plain text each, their nonce being prefix, number and whether it is the last, bound to the
-header. The plain text begins with a JSON object that says what the content is. tests/field/data/sealed.json holds one.
+header. The plain text begins with a JSON object that says what the content is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from server.problems import Problem
@@ -95,14 +96,14 @@ def _inside(told: bytes) -> Inside:
 
 def _sized(first: bytes, rest: Iterator[bytes], size: int) -> Iterator[bytes]:
     come = 0
-    for piece in (first, *()):
+    for piece in chain((first,), rest):
         come += len(piece)
-        yield piece
-    for piece in rest:
-        come += len(piece)
+        # Whoever believed the size must not be given more than that.
+        if come > size:
+            break
         yield piece
     if come != size:
-        raise Problem("envelope_damaged", reason=f"it should hold {size} bytes and holds {come}.")
+        raise Problem("envelope_damaged", reason="it does not hold as much as it says.")
 
 
 def _segments(stream: Readable, keys: Keys) -> Iterator[bytes]:

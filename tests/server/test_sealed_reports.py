@@ -38,9 +38,9 @@ class FieldApp:
     def path(self) -> str:
         return self.cast.key_path()
 
-    def inside(self, kind: str, **more: str) -> dict[str, str]:
+    def inside(self, kind: str, **more: str) -> dict[str, object]:
         """What an envelope says of itself."""
-        said = {"kind": kind, "token": self.cast.device_tokens[0], "formId": "patrol", "version": "1"}
+        said: dict[str, object] = {"kind": kind, "token": self.cast.device_tokens[0], "formId": "patrol", "version": "1"}
         return {**said, "instanceId": self.instance_id, **more}
 
     def sealed(self) -> bytes:
@@ -114,6 +114,13 @@ def test_a_last_segment_that_is_left_out_is_noticed(field_app: FieldApp) -> None
     body = seal(field_app.spki, field_app.inside("report"), b"<data/>" + b" " * (2 * SEGMENT))
     header = 8 + 16 + 2 + 384 + 7
     assert field_app.send(body[: header + SEGMENT + 16]).status_code == 400
+
+
+@pytest.mark.parametrize("told", [3, 10_000_000])
+def test_an_envelope_that_does_not_hold_what_it_says_is_refused(field_app: FieldApp, session: Session, told: int) -> None:
+    body = seal(field_app.spki, {**field_app.inside("report"), "size": told}, report(field_app.instance_id))
+    assert field_app.send(body).status_code == 400
+    assert submissions(session) == []
 
 
 def test_a_photo_in_pieces_is_opened_and_attached(field_app: FieldApp, session: Session, settings: Settings) -> None:

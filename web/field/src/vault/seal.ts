@@ -1,6 +1,6 @@
 // Sealing for the office: an envelope that only the server opens. The header holds a key of its own, wrapped by the server's RSA
 // key; the content follows in segments of 1 MiB, each bound to the header, its number and whether it is the last. The server reads
-// the same format (server/services/envelopes.py); tests/field/data/sealed.json holds one for both sides.
+// the same format (server/services/envelopes.py).
 import { fromBase64, join, number, random, utf8, type Bytes } from "./bytes";
 
 export const MAGIC = "FPSEAL1\n";
