@@ -1,4 +1,4 @@
-"""Questions about places: the receiver, the map, typing."""
+"""Questions about places: the receiver, the map, typing; lines and shapes; a choice from the map."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.field.media_harness import Stage, served, stage
+from tests.field.media_harness import DESK, Stage, served, stage
 
 POINT = [{"type": "geopoint", "name": "gps", "label": "Position"}]
+SHAPE = [{"type": "geoshape", "name": "field", "label": "Field"}]
+TRACE = [{"type": "geotrace", "name": "road", "label": "Road"}]
 HERE = {"latitude": 4.85, "longitude": 31.6, "accuracy": 4}
 
 
@@ -90,3 +92,74 @@ def test_a_tap_on_the_map_is_taken_only_with_the_button(here: Stage) -> None:
     page.get_by_role("button", name="Use this position").click()
     lat, lon = (float(each) for each in here.wait_for("gps").split()[:2])
     assert (round(lat), round(lon)) == (6, 20)
+
+
+def test_a_shape_is_stored_closed_and_says_its_area(here: Stage) -> None:
+    here.open(SHAPE).get_by_role("button", name="Type it").click()
+    for text in ("4.85, 31.6", "4.85, 31.601", "4.851, 31.601"):
+        typed(here, text, "Add this point")
+    corners = ["4.85 31.6 0 0", "4.85 31.601 0 0", "4.851 31.601 0 0", "4.85 31.6 0 0"]
+    assert plain(here.wait_for("field")).replace("; ", ";").split(";") == corners
+    # Half of 111.2 m by 110.8 m.
+    assert "area 6,16" in here.page.get_by_text("3 points").first.inner_text()
+
+
+def test_two_corners_are_no_shape_yet(here: Stage) -> None:
+    here.open(SHAPE).get_by_role("button", name="Type it").click()
+    for text in ("0, 0", "0, 0.001"):
+        typed(here, text, "Add this point")
+    here.page.get_by_text("A shape needs three points").wait_for()
+    assert here.answer("field") == ""
+
+
+def test_a_border_that_crosses_itself_is_warned_about(here: Stage) -> None:
+    here.open(SHAPE).get_by_role("button", name="Type it").click()
+    for text in ("0, 0", "1, 1", "0, 1", "1, 0"):
+        typed(here, text, "Add this point")
+    here.page.get_by_text("The border crosses itself").wait_for()
+
+
+def test_the_last_point_of_a_line_can_be_taken_back(here: Stage) -> None:
+    here.open(TRACE).get_by_role("button", name="Type it").click()
+    for text in ("4.85, 31.6", "4.85, 31.7", "4.85, 31.8"):
+        typed(here, text, "Add this point")
+    here.page.get_by_role("button", name="Undo last point").click()
+    assert plain(here.wait_for("road")).replace("; ", ";") == "4.85 31.6 0 0;4.85 31.7 0 0"
+
+
+def test_a_walk_is_recorded_by_metres(here: Stage) -> None:
+    page = here.open(TRACE)
+    page.get_by_text("Record while walking").click()
+    page.get_by_label("A point every").select_option("10m")
+    page.get_by_role("button", name="Start recording").click()
+    page.get_by_text("1 point", exact=False).first.wait_for()
+    page.wait_for_function("() => document.querySelector('.line > p.strong').innerText.startsWith('1 point')")
+    page.context.set_geolocation({**HERE, "latitude": 4.851})
+    assert plain(here.wait_for("road")).replace("; ", ";") == "4.85 31.6 0 4;4.851 31.6 0 4"
+
+
+PLACES = '{"type":"FeatureCollection","features":[' + ",".join(
+    f'{{"type":"Feature","geometry":{{"type":"Point","coordinates":[{lon},{lat}]}},"properties":{{"id":"{name}","title":"{name}"}}}}'
+    for name, lat, lon in (("kouki", 7.16, 17.3), ("torit", 4.41, 32.57))
+) + "]}"  # fmt: skip
+CHOICE = [{"type": "select_one_from_file places.geojson", "name": "place", "label": "Place", "appearance": "map"}]
+
+
+def test_a_choice_from_the_map_can_be_made_in_the_list(here: Stage) -> None:
+    page = here.open(CHOICE, files={"places.geojson": PLACES})
+    page.get_by_label("torit").check()
+    assert here.wait_for("place") == "torit"
+
+
+def test_the_choices_can_be_sorted_by_distance(here: Stage) -> None:
+    page = here.open(CHOICE, files={"places.geojson": PLACES})
+    page.get_by_role("button", name="Nearest first").click()
+    page.wait_for_function("() => document.querySelector('.choice').innerText.includes(' km')")
+    assert page.locator(".choice").first.inner_text().startswith("torit")
+
+
+def test_the_map_asks_no_other_host_and_breaks_no_policy(port: int) -> None:
+    with stage(port, DESK) as found:
+        found.open(TRACE).locator(".ol-viewport canvas").first.wait_for()
+        found.page.wait_for_load_state("networkidle")
+        assert (found.strangers, found.complaints) == ([], [])
