@@ -211,3 +211,4 @@ def test_the_page_of_a_device_holds_the_link_of_the_field_app(
     made, _token = devices.create_device(session, settings, None, name="Patrol 4", post_id=field_app.cast.post_ids[0])
     page = field_app.cast.page_client(app, "hq_officer").get(f"/devices/{made.actor.id}").text
     assert "/field/#enrol=" in page
+    assert 'href="/field/trust"' in page
