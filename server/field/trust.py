@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import segno
-from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, current_app, render_template, request
 from markupsafe import Markup
 
 from server.config import Settings
 from server.field.app_files import hardened
 from server.gate import public
-from server.services import local_ca
 
 
 @public
@@ -22,6 +20,11 @@ def page() -> Response:
 @public
 def certificate() -> Response:
     """The authority's certificate, DER. Without one the page says so, status 404."""
+    # Loaded when a device first asks: cryptography's certificates are megabytes in each idle web process.
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from server.services import local_ca
+
     authority = local_ca.ca_certificate(_settings().data_dir)
     if authority is None:
         return _page(404)
@@ -33,6 +36,8 @@ def certificate() -> Response:
 
 def _page(status: int) -> Response:
     settings = _settings()
+    from server.services import local_ca
+
     authority = local_ca.ca_certificate(settings.data_dir)
     own = f"{request.url_root.rstrip('/')}/field/trust"
     # Made by segno from the address; it holds paths only, no text of anybody.
