@@ -87,9 +87,10 @@ def still_waiting(session: Session, fact_ids: Collection[int]) -> list[int]:
     return list(session.scalars(query))
 
 
-def facts(session: Session, fact_ids: Collection[int]) -> Sequence[Fact]:
-    """The envelopes of these facts, in the order they were stored."""
-    return session.scalars(select(Fact).where(Fact.id.in_(fact_ids)).order_by(Fact.id)).all()
+def facts(session: Session, fact_ids: Collection[int], kind: str | None = None) -> Sequence[Fact]:
+    """The envelopes of these facts, in the order they were stored; with `kind` only those of that kind."""
+    query = select(Fact).where(Fact.id.in_(fact_ids)).order_by(Fact.id)
+    return session.scalars(query if kind is None else query.where(Fact.kind == kind)).all()
 
 
 def events(session: Session, fact_ids: Collection[int]) -> list[tuple[Event, Fact]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import and_, delete, false, func, insert, or_, select, true
@@ -53,10 +53,25 @@ def add(session: Session, model: type[Any], rows: Sequence[dict[str, Any]]) -> N
         session.execute(insert(model), list(rows))
 
 
-def near(session: Session, block: str, since: dt.datetime, until: dt.datetime) -> Sequence[ReportFace]:
-    """The reports with these keys that were observed between two instants."""
-    query = select(ReportFace).where(ReportFace.block == block, ReportFace.observed_at.between(since, until))
-    return session.scalars(query.order_by(ReportFace.root_fact_id)).all()
+def faces(session: Session, roots: Collection[int]) -> list[dict[str, Any]]:
+    """What decides with whom these reports are compared: root_fact_id, xml_form_id, block, observed_at."""
+    columns = (ReportFace.root_fact_id, ReportFace.xml_form_id, ReportFace.block, ReportFace.observed_at)
+    return [dict(row._mapping) for row in session.execute(select(*columns).where(ReportFace.root_fact_id.in_(roots)))]
+
+
+def near(session: Session, windows: Mapping[str, tuple[dt.datetime, dt.datetime]]) -> list[ReportFace]:
+    """The reports with these keys that were observed between two instants, given per key; none of keys that only one has."""
+    found: list[ReportFace] = []
+    ordered = sorted(windows)
+    for start in range(0, len(ordered), 100):
+        count = select(ReportFace.block).where(ReportFace.block.in_(ordered[start : start + 100])).group_by(ReportFace.block)
+        # Most reports are like no other, and a face is long to read.
+        part = session.scalars(count.having(func.count() > 1)).all()
+        if not part:
+            continue
+        around = (and_(ReportFace.block == block, ReportFace.observed_at.between(*windows[block])) for block in part)
+        found += session.scalars(select(ReportFace).where(or_(*around)).order_by(ReportFace.root_fact_id))
+    return found
 
 
 def verdict_events(session: Session, subjects: Collection[str]) -> list[tuple[Event, Fact]]:

@@ -35,10 +35,19 @@ def reported(
     session: Session, keys: Collection[Key], rules: Mapping[str, Register], known_until: dt.datetime | None = None
 ) -> list[Report]:
     """What the current versions of these reports say of things; `known_until`: what they said by then (UTC)."""
-    live = [key for key in keys if not key[2]]
+    return said_by(session, reports.roots_of(session, [key for key in keys if not key[2]]), rules, known_until)
+
+
+def said_by(
+    session: Session, stored: Sequence[tuple[Submission, Fact]], rules: Mapping[str, Register],
+    known_until: dt.datetime | None = None,
+) -> list[Report]:  # fmt: skip
+    """The same of reports whose versions (queries.submissions.roots_of) are at hand; tests of drafts say nothing."""
     versions: dict[Key, list[Submission]] = {}
     envelopes: dict[int, Fact] = {}
-    for row, fact in reports.roots_of(session, live):
+    for row, fact in stored:
+        if row.is_draft:
+            continue
         if known_until is not None and fact.received_at > known_until:
             continue
         versions.setdefault((row.project_id, row.xml_form_id, row.is_draft, row.root_instance_id), []).append(row)

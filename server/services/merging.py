@@ -88,6 +88,11 @@ def take_in(session: Session, facts: Collection[Fact]) -> None:
         Engine(SqlMergeStore(session, rules), rules).take_in(_said(session, ids, queries.events(session, ids), rules))
 
 
+def keep(session: Session, reports: Sequence[Report]) -> None:
+    """Keeps what reports say that are read already (services.rereading). The caller commits."""
+    SqlMergeStore(session, {}).put_reports(reports)
+
+
 def make_records(session: Session, entities: Collection[EntityKey]) -> None:
     """Compares these entities and makes their records and review tasks from what was taken in. The caller commits."""
     rules = registers(session)

@@ -1,24 +1,30 @@
-"""Makes all projections again: everything that was said is taken in first, then each record is made once, then summaries.
+"""Makes all projections again: every report is read once and kept, then each record is made once, then what needs both.
 
-Folding in the order of arrival makes a record anew with each batch that speaks of it. Every step here is a short transaction
-and one that ordinary folding could have made, so what arrives meanwhile is folded beside it. The facts stay on the queue,
-put aside for a while, until all of their projections are there: after a kill the worker folds them when that while is over.
+Folding in the order of arrival makes a record anew with each batch that speaks of it. Every step here is a short transaction,
+and what arrives meanwhile is folded beside it: a report that has a summary already was folded since, and is left as it is. The
+facts stay on the queue, put aside for a while, until all of their projections are there: after a kill the worker folds them
+when that while is over.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from sqlalchemy.orm import Session
 
 from server import logs
+from server.models import ReportFace
 from server.queries import merge_facts as queries
+from server.queries import report_duplicates as duplicate_queries
+from server.queries import summaries as summary_queries
 from server.queries.merge_rows import list_key
-from server.services import import_facts, merging, release_rows, report_duplicates, summaries
+from server.services import export_parts, import_facts, merging, release_rows, report_duplicates, summaries
 from server.services.journal import now
+from server.services.rereading import Readers, Reread
 from server.services.turns import turn
 from sync.store import EntityKey
 
@@ -35,6 +41,8 @@ class _Rebuild:
         self.session = session
         self.whole = True
         self.renewed = time.monotonic()
+        # Reports whose place only a record names, until there are records: some hundred bytes each.
+        self.unnamed: dict[int, str] = {}
 
     def begin(self) -> None:
         """Empties the projections and puts every fact on the queue, aside."""
@@ -58,25 +66,47 @@ class _Rebuild:
                 session.commit()
                 session.expunge_all()
                 return done
-            except Exception as error:  # one fault must not end the rebuild: ordinary folding finds the fact that has it
-                session.rollback()
-                self.whole = False
-                logs.error("a step of the rebuild failed; its facts are folded one by one", exc_info=error)
+            except Exception as error:
+                self.failed(error)
                 return 0
 
-    def facts(self, action: Callable[[list[int]], int]) -> int:
-        """Does something with all facts that are put aside, in order; returns how many it says are done."""
-        done, last = 0, 0
-        while ids := queries.aside(self.session, last, FACTS):
-            done += self.step(partial(action, ids))
-            last = ids[-1]
-        return done
+    def failed(self, error: Exception) -> None:
+        """One fault must not end the rebuild: ordinary folding finds the fact that has it."""
+        self.session.rollback()
+        self.whole = False
+        logs.error("a step of the rebuild failed; its facts are folded one by one", exc_info=error)
 
-    def take_in(self, ids: list[int]) -> int:
-        """Keeps what facts say of things."""
-        found = queries.facts(self.session, ids)
-        merging.take_in(self.session, found)
-        import_facts.take_in(self.session, found)
+    def batches(self) -> Iterator[list[int]]:
+        """All facts that are put aside, in order, some at a time."""
+        last = 0
+        while ids := queries.aside(self.session, last, FACTS):
+            yield ids
+            last = ids[-1]
+
+    def read(self) -> None:
+        """Keeps what all facts say."""
+        with Readers(self.session, queries.waiting_count(self.session)) as readers:
+            for ids, result in readers.read(self.batches()):
+                try:
+                    read = result()  # before the turn is taken: intake does not wait while reports are read
+                except Exception as error:
+                    self.failed(error)
+                else:
+                    self.step(partial(self.keep, ids, read))
+
+    def keep(self, ids: list[int], read: Reread) -> int:
+        """Keeps what these facts say: the reports among them, then the events."""
+        session = self.session
+        made_since = summary_queries.summaries_of_roots(session, [each.root for each in read.drafts]).keys()
+        drafts = [each for each in read.drafts if each.root not in made_since]
+        merging.keep(session, [report for root, report in read.reports.items() if root not in made_since])
+        summary_queries.add_summaries(session, [each.columns for each in drafts])
+        export_parts.changed(session, (each.listed(True) for each in drafts))
+        duplicate_queries.add(session, ReportFace, [face for face in read.faces if face["root_fact_id"] not in made_since])
+        self.unnamed |= {each.root: sys.intern(each.settlement) for each in drafts if each.settlement}
+        events = queries.facts(session, ids, "event")
+        merging.take_in(session, events)
+        import_facts.take_in(session, events)
         return 0
 
     def records(self) -> None:
@@ -93,12 +123,13 @@ class _Rebuild:
         return 0
 
     def finish(self, ids: list[int]) -> int:
-        """Makes all else of facts, and takes those off the queue that nobody wants folded again."""
-        found = queries.facts(self.session, ids)
-        for fold in (summaries.fold, report_duplicates.fold, release_rows.fold):
-            fold(self.session, found)
-            self.session.flush()
-        return queries.done_aside(self.session, ids)
+        """Makes what needs records and other reports, and takes the facts off the queue that nobody wants folded again."""
+        session = self.session
+        unnamed = {root: self.unnamed.pop(root) for root in ids if root in self.unnamed}
+        summaries.name_places(session, unnamed)
+        report_duplicates.pair(session, duplicate_queries.faces(session, ids))
+        release_rows.fold(session, queries.facts(session, ids, "event"))
+        return queries.done_aside(session, ids)
 
 
 def rebuild(session: Session, progress: Callable[[int], None] | None = None) -> int:
@@ -109,20 +140,14 @@ def rebuild(session: Session, progress: Callable[[int], None] | None = None) -> 
     """
     work = _Rebuild(session)
     work.begin()
-    work.facts(work.take_in)
+    work.read()
     if work.whole:
         work.records()
     folded = 0
-
-    def finished(ids: list[int]) -> int:
-        nonlocal folded
-        folded += (done := work.finish(ids))
+    for ids in work.batches() if work.whole else ():
+        folded += work.step(partial(work.finish, ids))
         if progress is not None:
             progress(folded)
-        return done
-
-    if work.whole:
-        work.facts(finished)
     with turn(session.get_bind()):
         queries.hold_queue(session)
         queries.keep_aside(session, None)

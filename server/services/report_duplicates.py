@@ -24,6 +24,9 @@ from sync.merge.facts import Position, Retraction, derived_id
 from sync.merge.judgements import standing
 
 MAX_ANSWER = 200
+# The columns of a report's summary that are kept of it, and that decide whether it is compared.
+_KEPT = ("root_fact_id", "project_id", "xml_form_id", "root_instance_id", "observed_at", "hlc", "lat", "lon")
+_COMPARED = (*(name for name in _KEPT if name != "hlc"), "is_draft", "deleted_at", "review_state", "current_fact_id")
 
 
 def pair_subject(project_id: int, xml_form_id: str, a: str, b: str) -> str:
@@ -57,26 +60,38 @@ def _compare(session: Session, rows: Sequence[SubmissionSummary]) -> None:
     """Makes what is compared of these reports anew, and their pairs."""
     roots = {row.root_fact_id for row in rows}
     queries.forget(session, roots)
-    made = _faces(session, [row for row in rows if row.deleted_at is None and row.review_state != "rejected"])
+    documents = queries.current(session, {row.current_fact_id for row in rows})
+    clocks = queries.clocks(session, roots)
+    told = [{name: getattr(row, name) for name in _COMPARED} | {"hlc": clocks[row.root_fact_id]} for row in rows]
+    made = faces(session, told, documents)
     queries.add(session, ReportFace, made)
+    pair(session, made)
+
+
+def pair(session: Session, made: Sequence[Mapping[str, Any]]) -> None:
+    """Adds the pairs of these reports, given as rows of what is compared that are stored already. The caller commits."""
     if not made:
         return
-    known: dict[str, ReportFace] = {}
+    rules = dedupe.shipped_rules()
+    windows: dict[str, tuple[dt.datetime, dt.datetime]] = {}
     for one in made:
-        rule = dedupe.rule_of(one["xml_form_id"], dedupe.shipped_rules())
-        window = dt.timedelta(days=rule.days + 1 if rule is not None else 0)
-        around = queries.near(session, one["block"], one["observed_at"] - window, one["observed_at"] + window)
-        known |= {str(face.root_fact_id): face for face in around}
-    fresh = dedupe.duplicates([_face(face) for face in known.values()], fresh={str(root) for root in roots})
-    verdicts = _verdicts(session, {_subject(known, pair) for pair in fresh})
+        rule = dedupe.rule_of(one["xml_form_id"], rules)
+        days = dt.timedelta(days=rule.days + 1 if rule is not None else 0)
+        since, until = windows.get(one["block"], (one["observed_at"], one["observed_at"]))
+        windows[one["block"]] = (min(since, one["observed_at"] - days), max(until, one["observed_at"] + days))
+    known = {str(face.root_fact_id): face for face in queries.near(session, windows)}
+    fresh = dedupe.duplicates([_face(face) for face in known.values()], fresh={str(one["root_fact_id"]) for one in made})
+    there = {(each.earlier, each.later) for each in queries.pairs_among(session, {int(root) for root in known})}
+    fresh = [each for each in fresh if (int(each.earlier), int(each.later)) not in there]
+    verdicts = _verdicts(session, {_subject(known, each) for each in fresh})
     new = []
-    for pair in fresh:
-        verdict, event = verdicts.get(_subject(known, pair), (None, None))
-        first = known[pair.earlier]
+    for each in fresh:
+        verdict, event = verdicts.get(_subject(known, each), (None, None))
+        first = known[each.earlier]
         new.append({
-            "earlier": int(pair.earlier), "later": int(pair.later), "project_id": first.project_id,
+            "earlier": int(each.earlier), "later": int(each.later), "project_id": first.project_id,
             "xml_form_id": first.xml_form_id,
-            "relation": pair.relation, "likeness": pair.likeness, "features": {}, "verdict": verdict, "event_uuid": event,
+            "relation": each.relation, "likeness": each.likeness, "features": {}, "verdict": verdict, "event_uuid": event,
         })  # fmt: skip
     queries.add(session, ReportPair, new)
 
@@ -86,23 +101,26 @@ def _subject(known: Mapping[str, ReportFace], pair: dedupe.Duplicate) -> str:
     return pair_subject(one.project_id, one.xml_form_id, one.root_instance_id, other.root_instance_id)
 
 
-def _faces(session: Session, rows: Sequence[SubmissionSummary]) -> list[dict[str, Any]]:
+def faces(
+    session: Session, told: Iterable[Mapping[str, Any]], documents: Mapping[int, Submission]
+) -> list[dict[str, Any]]:
+    """What is compared of reports, given by columns of their summaries and the original's clock (hlc). Writes nothing.
+
+    documents: their current versions by fact. Deleted and rejected reports are not compared, nor those that lack a key.
+    """
     rules = dedupe.shipped_rules()
-    documents = queries.current(session, {row.current_fact_id for row in rows})
-    clocks = queries.clocks(session, {row.root_fact_id for row in rows})
     found: list[dict[str, Any]] = []
-    for row in rows:
-        rule = dedupe.rule_of(row.xml_form_id, rules)
-        answers = answers_of(session, documents.get(row.current_fact_id))
-        values = rule.values(answers) if rule is not None else None
+    for row in told:
+        rule = dedupe.rule_of(row["xml_form_id"], rules)
+        if rule is None or row["is_draft"] or row["deleted_at"] is not None or row["review_state"] == "rejected":
+            continue
+        answers = answers_of(session, documents.get(row["current_fact_id"]))
+        values = rule.values(answers)
         if values is None:
             continue
-        block = hashlib.sha256("\x1f".join((str(row.project_id), row.xml_form_id, *values)).encode()).hexdigest()
-        found.append({
-            "root_fact_id": row.root_fact_id, "project_id": row.project_id, "xml_form_id": row.xml_form_id,
-            "root_instance_id": row.root_instance_id, "block": block, "observed_at": row.observed_at,
-            "hlc": clocks[row.root_fact_id], "lat": row.lat, "lon": row.lon, "answers": answers,
-        })  # fmt: skip
+        block = hashlib.sha256("\x1f".join((str(row["project_id"]), row["xml_form_id"], *values)).encode()).hexdigest()
+        kept = {name: row[name] for name in _KEPT}
+        found.append({**kept, "block": block, "answers": answers})
     return found
 
 

@@ -57,38 +57,105 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
 
 def renew(session: Session, keys: Collection[Key]) -> None:
     """Makes the summaries of these reports, keys (project, form, is_draft, root instanceID), anew."""
-    reports = _load(session, keys)
-    if not reports:
+    made = drafted(session, versions_of.roots_of(session, keys))
+    if not made:
         return
-    zone = zone_of(session)
-    definitions: dict[tuple[str, str, bool], FormDefinition | None] = {}
-    said = {report.original.fact_id: _read(session, report, zone, definitions) for report in reports}
-    surroundings = _Surroundings.of(session, reports, said)
-    roots = [report.original.fact_id for report in reports]
+    labels = _labels(session, {each.place_of for each in made if each.place_of is not None})
+    roots = [each.root for each in made]
     known = queries.summaries_of_roots(session, roots)
-    said_anew = {
-        root for root, report in zip(roots, reports, strict=True)
-        if root not in known or known[root].current_fact_id != report.current.fact_id
-    }
-    for stray in queries.stray_summaries(session, [row.fact_id for report in reports for row in report.versions], roots):
+    said_anew = {each.root for each in made if each.root not in known or known[each.root].current_fact_id != each.current}
+    for stray in queries.stray_summaries(session, [fact_id for each in made for fact_id in each.version_ids], roots):
         session.delete(stray)
     fresh: list[dict[str, Any]] = []
-    for report in reports:
-        root = report.original.fact_id
-        columns = {**_envelope(report), **_content(said[root], report), **surroundings.columns(report, said[root])}
-        columns |= _decisions(report)
-        row = known.get(root)
+    for each in made:
+        label = labels.get(each.place_of) if each.place_of is not None else None
+        columns = each.columns if label is None else each.columns | {"place": label}
+        row = known.get(each.root)
         if row is None:
-            fresh.append({"root_fact_id": root, **columns})
+            fresh.append(columns)
         else:
             for name, value in columns.items():
                 setattr(row, name, value)
     session.flush()
     queries.add_summaries(session, fresh)
-    export_parts.changed(session, (
-        (report.original.project_id, report.original.xml_form_id, report.original.is_draft, root, root in said_anew)
-        for root, report in zip(roots, reports, strict=True)
-    ))
+    export_parts.changed(session, (each.listed(each.root in said_anew) for each in made))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The summary of one report as columns, all but the name of a place that only a record knows.
+
+    `settlement`: the record whose label is the place, where the report itself does not name it. `clock`: the original's,
+    for who compares the report with others.
+    """
+
+    columns: dict[str, Any]
+    version_ids: tuple[int, ...]
+    settlement: str | None
+    clock: str
+
+    @property
+    def root(self) -> int:
+        """The fact of the original."""
+        return int(self.columns["root_fact_id"])
+
+    @property
+    def current(self) -> int:
+        """The fact of the version that is read."""
+        return int(self.columns["current_fact_id"])
+
+    @property
+    def place_of(self) -> tuple[int, str] | None:
+        """Project and record that name the place."""
+        return (int(self.columns["project_id"]), self.settlement) if self.settlement else None
+
+    def listed(self, said_anew: bool) -> tuple[int, str, bool, int, bool]:
+        """What `export_parts.changed` is told of it."""
+        columns = self.columns
+        return columns["project_id"], columns["xml_form_id"], columns["is_draft"], self.root, said_anew
+
+
+def drafted(session: Session, rows: Sequence[tuple[Submission, Fact]]) -> list[Draft]:
+    """The summaries of the reports whose versions these are (queries.submissions.roots_of). Writes nothing."""
+    reports = _load(session, rows)
+    if not reports:
+        return []
+    zone = zone_of(session)
+    definitions: dict[tuple[str, str, bool], FormDefinition | None] = {}
+    said = [_read(session, report, zone, definitions) for report in reports]
+    surroundings = _Surroundings.of(session, reports, said)
+    return [
+        Draft(
+            {
+                "root_fact_id": report.original.fact_id, **_envelope(report), **_content(each, report),
+                **surroundings.columns(report, each), **_decisions(report),
+            },
+            tuple(row.fact_id for row in report.versions),
+            each.settlement_id if not each.place else None,
+            report.facts[report.original.fact_id].hlc,
+        )
+        for report, each in zip(reports, said, strict=True)
+    ]  # fmt: skip
+
+
+def name_places(session: Session, settlements: Mapping[int, str]) -> None:
+    """Names the places of summaries, given by the original's fact, that only these records name. The caller commits."""
+    rows = queries.summaries_of_roots(session, settlements) if settlements else {}
+    labels = _labels(session, {(row.project_id, settlements[root]) for root, row in rows.items()})
+    for root, row in rows.items():
+        label = labels.get((row.project_id, settlements[root]))
+        if label is not None and row.place is None:
+            row.place = label
+
+
+def _labels(session: Session, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """The labels of records, given by project and id, as long as a place may be."""
+    found: dict[tuple[int, str], str] = {}
+    for project_id in sorted({project_id for project_id, _record in wanted}):
+        records = {record for project, record in wanted if project == project_id}
+        labels = queries.record_labels(session, project_id, records)
+        found |= {(project_id, record): label[:255] for record, label in labels.items()}
+    return found
 
 
 def prepare(session: Session, fact_ids: Collection[int]) -> None:
@@ -129,8 +196,7 @@ def _read(
     return replace(said, files=read(parsed_as_sent(row), definition, received, zone).files) if row.encrypted else said
 
 
-def _load(session: Session, keys: Collection[Key]) -> list[_Report]:
-    rows = versions_of.roots_of(session, keys)
+def _load(session: Session, rows: Sequence[tuple[Submission, Fact]]) -> list[_Report]:
     grouped: dict[Key, list[Submission]] = {}
     for row, _fact in rows:
         grouped.setdefault((row.project_id, row.xml_form_id, row.is_draft, row.root_instance_id), []).append(row)
@@ -138,14 +204,13 @@ def _load(session: Session, keys: Collection[Key]) -> list[_Report]:
     attachments: dict[int, list[Attachment]] = {}
     for file in versions_of.attachments(session, list(facts)):
         attachments.setdefault(file.submission_fact_id, []).append(file)
-    events = queries.events_about(session, {key[3] for key in grouped})
+    events: dict[str | None, list[tuple[Event, Fact]]] = {}
+    for event, fact in queries.events_about(session, {key[3] for key in grouped}):
+        events.setdefault(event.subject, []).append((event, fact))
     reports = []
     for (project_id, xml_form_id, is_draft, root), versions in grouped.items():
         ordered = versions_of.in_order(versions)
-        about = [
-            (event, fact) for event, fact in events
-            if event.subject == root and speaks_of(event, project_id, xml_form_id, is_draft)
-        ]
+        about = [pair for pair in events.get(root, ()) if speaks_of(pair[0], project_id, xml_form_id, is_draft)]
         files = {file.name: file for row in ordered for file in attachments.get(row.fact_id, [])}
         reports.append(_Report(ordered, facts, files, about))
     return reports
@@ -153,23 +218,18 @@ def _load(session: Session, keys: Collection[Key]) -> list[_Report]:
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """The mission's organisation as far as these reports need it: whose sector, which area, which known place."""
+    """The mission's organisation as far as these reports need it: whose sector, which area."""
 
     posts: Mapping[int, Any]
     unit_sectors: Mapping[str, int | None]
     areas: Mapping[str, Any]
-    labels: Mapping[str, str]
 
     @classmethod
-    def of(cls, session: Session, reports: Sequence[_Report], said: Mapping[int, Said]) -> _Surroundings:
+    def of(cls, session: Session, reports: Sequence[_Report], said: Sequence[Said]) -> _Surroundings:
         posts = queries.posts(session, {report.original.post_id for report in reports if report.original.post_id is not None})
-        units = {each.unit for each in said.values() if each.unit} | {post.unit_code for post in posts.values() if post.unit_code}
-        codes = {code for each in said.values() for code in each.area_codes}
-        wanted = {each.settlement_id for each in said.values() if each.settlement_id and not each.place}
-        return cls(
-            posts, queries.unit_sectors(session, units), queries.areas(session, codes),
-            queries.record_labels(session, reports[0].original.project_id, wanted),
-        )
+        units = {each.unit for each in said if each.unit} | {post.unit_code for post in posts.values() if post.unit_code}
+        codes = {code for each in said for code in each.area_codes}
+        return cls(posts, queries.unit_sectors(session, units), queries.areas(session, codes))
 
     def columns(self, report: _Report, said: Said) -> dict[str, Any]:
         post = self.posts.get(report.original.post_id) if report.original.post_id is not None else None
@@ -181,10 +241,9 @@ class _Surroundings:
         if sector is None:
             found = (self.areas[code].sector_id for code in said.area_codes if code in self.areas)
             sector = next((each for each in found if each is not None), None)
-        place = said.place or (self.labels.get(said.settlement_id) if said.settlement_id else None)
         return {
             "unit": unit, "sector_id": sector, "area_code": area.code if area else next(iter(said.area_codes), None),
-            "place": place[:255] if place else None,
+            "place": said.place[:255] if said.place else None,
         }
 
 
