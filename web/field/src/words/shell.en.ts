@@ -137,4 +137,5 @@ export default {
   "shell.begin.anyway": "Fill in without that",
   "shell.update.ready": "A newer version of the app is here.",
   "shell.update.take": "Use it now",
+  "shell.update.other-tab": "A questionnaire is open in another tab. Close it there first; it keeps what was written.",
 };

@@ -137,4 +137,5 @@ export default {
   "shell.begin.anyway": "Remplir sans cela",
   "shell.update.ready": "Une nouvelle version de l'application est là.",
   "shell.update.take": "L'utiliser",
+  "shell.update.other-tab": "Un questionnaire est ouvert dans un autre onglet. Fermez-le d'abord là-bas ; ce qui est écrit reste.",
 };
