@@ -2,7 +2,7 @@
 # Installs what the tests need from the system's package manager: Java (ODK Validate), PostgreSQL's server, Chromium, Firefox ESR, certutil.
 # Says plainly what it could not install; the tests that need it then fail with a message of their own.
 missing=""
-command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
+command -v javac >/dev/null 2>&1 || missing="$missing default-jdk-headless"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v firefox-esr >/dev/null 2>&1 || command -v firefox >/dev/null 2>&1 || missing="$missing firefox-esr"
