@@ -254,6 +254,48 @@ def swipe(page: Page, start: int, end: int) -> None:
     )
 
 
+RIGHT = """
+| survey | | | | |
+| | type | name | label::English (en) | label::Arabic (ar) |
+| | integer | people | People | عدد السكان |
+| | text | village | Village | القرية |
+| settings | | | | |
+| | form_id | form_title | version | default_language |
+| | right | Right | 1 | Arabic (ar) |
+"""
+
+
+def in_arabic(page: Page) -> Page:
+    """The page with a questionnaire open in Arabic."""
+    xml = str(convert(RIGHT, file_type=".md").xform)
+    key = page.evaluate("([xml, files]) => keep('right', 'Right', xml, files, [])", [xml, {}])
+    page.evaluate("key => fill(key, null)", key)
+    page.get_by_label("Language").select_option("Arabic (ar)")
+    page.get_by_role("heading", name="عدد السكان").wait_for()
+    return page
+
+
+def test_a_questionnaire_in_arabic_is_read_from_the_right(page: Page) -> None:
+    shown = in_arabic(page).locator("main")
+    heading = page.get_by_role("heading", name="عدد السكان")
+
+    assert (shown.get_attribute("lang"), shown.get_attribute("dir")) == ("ar", "rtl")
+    assert heading.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
+
+
+def test_a_questionnaire_in_arabic_is_turned_the_other_way(page: Page) -> None:
+    swipe(in_arabic(page), 100, 300)
+
+    expect(page.get_by_role("heading", name="القرية")).to_be_visible()
+
+
+def test_the_language_is_offered_in_its_own_words_and_english_runs_from_the_left(page: Page) -> None:
+    in_arabic(page).get_by_label("Language").select_option(label="English")
+    page.get_by_role("heading", name="People").wait_for()
+
+    assert page.locator("main").get_attribute("dir") == "ltr"
+
+
 def test_a_turned_page_is_read_out_by_its_heading(page: Page) -> None:
     page.get_by_role("button", name="Next").click()
 

@@ -26,7 +26,8 @@ export function useSwipe(turn: (by: 1 | -1) => void) {
       if (from === null || (getSelection()?.toString() ?? "") !== "") return;
       const [across, along] = [event.clientX - from.x, event.clientY - from.y];
       if (Math.abs(across) < LEAST_PX || Math.abs(across) < 2 * Math.abs(along) || Date.now() - from.at > LONGEST_MS) return;
-      const forward = document.documentElement.dir === "rtl" ? across > 0 : across < 0;
+      // A page that is read from the right is turned the other way, as in a book.
+      const forward = event.target instanceof Element && getComputedStyle(event.target).direction === "rtl" ? across > 0 : across < 0;
       turn(forward ? 1 : -1);
     },
     cancel(): void {
