@@ -9,6 +9,7 @@ from markupsafe import Markup
 from server.config import Settings
 from server.field.app_files import hardened
 from server.gate import public
+from server.services.devices import device_base_url
 
 
 @public
@@ -39,7 +40,8 @@ def _page(status: int) -> Response:
     from server.services import local_ca
 
     authority = local_ca.ca_certificate(settings.data_dir)
-    own = f"{request.url_root.rstrip('/')}/field/trust"
+    # On the laptop itself the page is open under a name that no phone can follow.
+    own = f"{device_base_url(settings, request.url_root)}/field/trust"
     # Made by segno from the address; it holds paths only, no text of anybody.
     picture = segno.make_qr(own, error="m").svg_inline(scale=4, border=4, dark="#000", light="#fff", omitsize=True)
     text = render_template(

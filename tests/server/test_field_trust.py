@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from cryptography import x509
 from flask import Flask
 
-from server.services import local_ca
+from server.services import devices, local_ca
 
 
 def test_without_an_authority_the_download_says_so(app: Flask) -> None:
@@ -64,3 +65,10 @@ def test_the_page_has_no_style_that_its_own_header_forbids(app: Flask) -> None:
 
     assert "style-src 'self'" in answer.headers["Content-Security-Policy"]
     assert "style=" not in answer.text
+
+
+def test_on_the_laptop_itself_the_code_holds_the_address_that_phones_find(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "lan_address", lambda: "192.168.7.2")
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], listen="0.0.0.0", base_url="")
+
+    assert "http://192.168.7.2/field/trust" in app.test_client().get("/field/trust").text
