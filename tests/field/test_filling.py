@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pyxform.xls2xform import convert
 
-from tests.field.engine_pages import ADDRESS, FIELD, as_files
+from tests.field.engine_pages import ADDRESS, FIELD, as_files, until
 
 BUILD = Path(__file__).parent / "filling/build.mjs"
 FORM = """
@@ -105,14 +105,14 @@ def field(page: Page, label: str) -> Any:
 
 def saved(page: Page) -> dict[str, Any]:
     """The draft that is kept, once there is one."""
-    page.wait_for_function("drafts().then((found) => found.length === 1)")
+    until(page, "() => drafts().then((found) => found.length === 1)")
     found: dict[str, Any] = page.evaluate("drafts().then((found) => found[0])")
     return found
 
 
 def keeps(page: Page, text: str) -> None:
     """Waits until the kept draft holds a text."""
-    page.wait_for_function("text => drafts().then((found) => found.some((each) => each.xml.includes(text)))", arg=text)
+    until(page, "text => drafts().then((found) => found.some((each) => each.xml.includes(text)))", text)
 
 
 def test_what_is_typed_is_kept_within_a_second_without_a_button(page: Page) -> None:
@@ -124,7 +124,7 @@ def test_what_is_typed_is_kept_within_a_second_without_a_button(page: Page) -> N
 def test_a_questionnaire_that_was_only_looked_at_makes_no_draft(page: Page) -> None:
     page.get_by_role("button", name="Next").click()
     field(page, "Hours").wait_for()
-    page.wait_for_function("new Promise((done) => setTimeout(() => done(true), 1500))")
+    page.evaluate("new Promise((done) => setTimeout(() => done(true), 1500))")
 
     assert page.evaluate("drafts()") == []
 
@@ -132,7 +132,7 @@ def test_a_questionnaire_that_was_only_looked_at_makes_no_draft(page: Page) -> N
 def test_a_draft_opens_on_the_page_on_which_it_was_left(page: Page) -> None:
     field(page, "People").fill("42")
     page.get_by_role("button", name="Next").click()
-    page.wait_for_function("drafts().then((found) => found.some((each) => each.place === '/data/hours'))")
+    until(page, "() => drafts().then((found) => found.some((each) => each.place === '/data/hours'))")
 
     page.evaluate("id => fill(null, id)", saved(page)["id"])
 

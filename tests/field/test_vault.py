@@ -7,6 +7,7 @@ import base64
 import pytest
 from cryptography.exceptions import InvalidTag
 
+from tests.field.engine_pages import until
 from tests.field.keeping.browsers import PIN, Phone
 from tests.field.keeping.stage import driver, keeper, office_key, page_files, stand
 from tests.field.keeping.stand import PATH, Stand, open_envelope
@@ -68,7 +69,7 @@ def test_a_try_counts_before_it_is_answered(keeper: Phone, stand: Stand) -> None
     page.evaluate("fp.vault.lock()")
     # The deriving of a key that never comes to an end stands for a browser that is killed in the middle of a try.
     page.evaluate("crypto.subtle.deriveKey = () => new Promise(() => {}); void fp.vault.unlock('wrong')")
-    page.wait_for_function("fp.base().then(db => db.get('vault', 'key')).then(kept => kept.wrong === 1)")
+    until(page, "() => fp.base().then(db => db.get('vault', 'key')).then(kept => kept.wrong === 1)")
 
 
 def test_ten_wrong_pins_empty_the_device(keeper: Phone, stand: Stand) -> None:
