@@ -53,7 +53,7 @@ def add(session: Session, model: type[Any], rows: Sequence[dict[str, Any]]) -> N
         session.execute(insert(model), list(rows))
 
 
-def faces(session: Session, roots: Collection[int]) -> list[dict[str, Any]]:
+def blocks(session: Session, roots: Collection[int]) -> list[dict[str, Any]]:
     """What decides with whom these reports are compared: root_fact_id, xml_form_id, block, observed_at."""
     columns = (ReportFace.root_fact_id, ReportFace.xml_form_id, ReportFace.block, ReportFace.observed_at)
     return [dict(row._mapping) for row in session.execute(select(*columns).where(ReportFace.root_fact_id.in_(roots)))]
@@ -64,9 +64,9 @@ def near(session: Session, windows: Mapping[str, tuple[dt.datetime, dt.datetime]
     found: list[ReportFace] = []
     ordered = sorted(windows)
     for start in range(0, len(ordered), 100):
-        count = select(ReportFace.block).where(ReportFace.block.in_(ordered[start : start + 100])).group_by(ReportFace.block)
+        asked = select(ReportFace.block).where(ReportFace.block.in_(ordered[start : start + 100])).group_by(ReportFace.block)
         # Most reports are like no other, and a face is long to read.
-        part = session.scalars(count.having(func.count() > 1)).all()
+        part = session.scalars(asked.having(func.count() > 1)).all()
         if not part:
             continue
         around = (and_(ReportFace.block == block, ReportFace.observed_at.between(*windows[block])) for block in part)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -80,17 +80,15 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
         Engine(SqlMergeStore(session, rules), rules).fold(made)
 
 
-def take_in(session: Session, facts: Collection[Fact]) -> None:
-    """Keeps what these facts say of things and makes no records; a rebuild does that once for each when all is taken in."""
-    ids = [fact.id for fact in facts if fact.kind in ("submission", "event")]
-    if ids:
+def take_in(session: Session, reports: Collection[Report], facts: Collection[Fact]) -> None:
+    """Keeps what reports, read already, and the events among facts say of things, and makes no records.
+
+    A rebuild does that once for each thing when all is taken in. What events say of reports is in the reports.
+    """
+    said = [*reports, *_told(queries.events(session, [fact.id for fact in facts if fact.kind == "event"]))]
+    if said:
         rules = registers(session)
-        Engine(SqlMergeStore(session, rules), rules).take_in(_said(session, ids, queries.events(session, ids), rules))
-
-
-def keep(session: Session, reports: Sequence[Report]) -> None:
-    """Keeps what reports say that are read already (services.rereading). The caller commits."""
-    SqlMergeStore(session, {}).put_reports(reports)
+        Engine(SqlMergeStore(session, rules), rules).take_in(said)
 
 
 def make_records(session: Session, entities: Collection[EntityKey]) -> None:
@@ -104,12 +102,15 @@ def _said(
 ) -> list[MergeFact]:
     """What facts say, as merging knows it."""
     of_reports = len(events) < len(ids) or any(event.type in EVENT_TYPES for event, _fact in events)
-    made: list[MergeFact] = list(reported(session, touched_roots(session, ids), rules)) if of_reports else []
+    return [*(reported(session, touched_roots(session, ids), rules) if of_reports else ()), *_told(events)]
+
+
+def _told(events: Sequence[tuple[Event, Fact]]) -> Iterator[MergeFact]:
+    """What events say of things and of other events."""
     for event, fact in events:
         known = _written(event, fact) if event.type == "ENTITY" else event_of(event, fact)
         if known is not None:
-            made.append(known)
-    return made
+            yield known
 
 
 def lists_of(session: Session, register: str) -> list[str]:

@@ -97,16 +97,15 @@ class _Rebuild:
     def keep(self, ids: list[int], read: Reread) -> int:
         """Keeps what these facts say: the reports among them, then the events."""
         session = self.session
-        made_since = summary_queries.summaries_of_roots(session, [each.root for each in read.drafts]).keys()
-        drafts = [each for each in read.drafts if each.root not in made_since]
-        merging.keep(session, [report for root, report in read.reports.items() if root not in made_since])
-        summary_queries.add_summaries(session, [each.columns for each in drafts])
-        export_parts.changed(session, (each.listed(True) for each in drafts))
-        duplicate_queries.add(session, ReportFace, [face for face in read.faces if face["root_fact_id"] not in made_since])
-        self.unnamed |= {each.root: sys.intern(each.settlement) for each in drafts if each.settlement}
+        made_since = summary_queries.summaries_of_roots(session, [each.root for each in read.summaries]).keys()
+        fresh = [each for each in read.summaries if each.root not in made_since]
         events = queries.facts(session, ids, "event")
-        merging.take_in(session, events)
+        merging.take_in(session, [report for root, report in read.reports.items() if root not in made_since], events)
         import_facts.take_in(session, events)
+        summary_queries.add_summaries(session, [each.columns for each in fresh])
+        export_parts.changed(session, (each.listed(True) for each in fresh))
+        duplicate_queries.add(session, ReportFace, [face for face in read.faces if face["root_fact_id"] not in made_since])
+        self.unnamed |= {each.root: sys.intern(each.settlement) for each in fresh if each.settlement}
         return 0
 
     def records(self) -> None:
@@ -127,7 +126,7 @@ class _Rebuild:
         session = self.session
         unnamed = {root: self.unnamed.pop(root) for root in ids if root in self.unnamed}
         summaries.name_places(session, unnamed)
-        report_duplicates.pair(session, duplicate_queries.faces(session, ids))
+        report_duplicates.pair(session, duplicate_queries.blocks(session, ids))
         release_rows.fold(session, queries.facts(session, ids, "event"))
         return queries.done_aside(session, ids)
 

@@ -23,7 +23,7 @@ from server.queries.submissions import roots_of
 from server.queries.summaries import touched_roots
 from server.services import merging, report_duplicates
 from server.services.merge_reports import said_by
-from server.services.summaries import Draft, drafted
+from server.services.summaries import Summary, read_summaries
 from sync.merge.facts import Report
 
 # From so many facts on other processes help: they need seconds to start.
@@ -39,7 +39,7 @@ class Reread:
     `reports`: what each says of things, by its original's fact. `faces`: rows of what is compared with other reports.
     """
 
-    drafts: list[Draft]
+    summaries: list[Summary]
     reports: dict[int, Report]
     faces: list[dict[str, Any]]
 
@@ -48,13 +48,13 @@ def reread(session: Session, fact_ids: Collection[int]) -> Reread:
     """Reads the reports whose originals are among these facts; edits, files and events beside them belong to their reports."""
     wanted = set(fact_ids)
     stored = roots_of(session, touched_roots(session, wanted))
-    drafts = [each for each in drafted(session, stored) if each.root in wanted]
-    versions = {fact_id for each in drafts for fact_id in each.version_ids}
+    summaries = [each for each in read_summaries(session, stored) if each.root in wanted]
+    versions = {fact_id for each in summaries for fact_id in each.version_ids}
     own = [(row, fact) for row, fact in stored if row.fact_id in versions]
     said = {report.fact_id: report for report in said_by(session, own, merging.registers(session)) if report.fact_id is not None}
     documents = {row.fact_id: row for row, _fact in own}
-    faces = report_duplicates.faces(session, ({**each.columns, "hlc": each.clock} for each in drafts), documents)
-    return Reread(drafts, said, faces)
+    faces = report_duplicates.faces(session, ({**each.columns, "hlc": each.clock} for each in summaries), documents)
+    return Reread(summaries, said, faces)
 
 
 class Readers:

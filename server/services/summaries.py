@@ -57,7 +57,7 @@ def fold(session: Session, facts: Collection[Fact]) -> None:
 
 def renew(session: Session, keys: Collection[Key]) -> None:
     """Makes the summaries of these reports, keys (project, form, is_draft, root instanceID), anew."""
-    made = drafted(session, versions_of.roots_of(session, keys))
+    made = read_summaries(session, versions_of.roots_of(session, keys))
     if not made:
         return
     labels = _labels(session, {each.place_of for each in made if each.place_of is not None})
@@ -82,7 +82,7 @@ def renew(session: Session, keys: Collection[Key]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Summary:
     """The summary of one report as columns, all but the name of a place that only a record knows.
 
     `settlement`: the record whose label is the place, where the report itself does not name it. `clock`: the original's,
@@ -115,7 +115,7 @@ class Draft:
         return columns["project_id"], columns["xml_form_id"], columns["is_draft"], self.root, said_anew
 
 
-def drafted(session: Session, rows: Sequence[tuple[Submission, Fact]]) -> list[Draft]:
+def read_summaries(session: Session, rows: Sequence[tuple[Submission, Fact]]) -> list[Summary]:
     """The summaries of the reports whose versions these are (queries.submissions.roots_of). Writes nothing."""
     reports = _load(session, rows)
     if not reports:
@@ -125,7 +125,7 @@ def drafted(session: Session, rows: Sequence[tuple[Submission, Fact]]) -> list[D
     said = [_read(session, report, zone, definitions) for report in reports]
     surroundings = _Surroundings.of(session, reports, said)
     return [
-        Draft(
+        Summary(
             {
                 "root_fact_id": report.original.fact_id, **_envelope(report), **_content(each, report),
                 **surroundings.columns(report, each), **_decisions(report),

@@ -20,24 +20,6 @@ ADDRESS = "http://localhost:9/"
 PAGE = "<!doctype html><title>engine</title><script type=module src=drive.js></script>"
 
 
-def until(page: Page, asks: str, arg: Any = None, seconds: int = 15) -> None:
-    """Waits until an async question in JavaScript (a function) is answered with yes; fails after some seconds.
-
-    Playwright's wait_for_function does not do: it takes the promise itself for a yes.
-    """
-    page.evaluate(
-        f"""async (arg) => {{
-            const asks = {asks};
-            const end = Date.now() + {seconds * 1000};
-            while (!(await asks(arg))) {{
-                if (Date.now() > end) throw new Error("waited in vain");
-                await new Promise((done) => setTimeout(done, 50));
-            }}
-        }}""",
-        arg,
-    )
-
-
 def build(out: Path, *, stock: bool = False) -> Path:
     """The built page; takes about 3 s."""
     told = ["node", str(HERE / "build.mjs"), str(HERE / "drive.js"), str(out), *(["stock"] if stock else [])]

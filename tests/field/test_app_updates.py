@@ -13,6 +13,7 @@ import requests
 from playwright.sync_api import Page, Playwright
 
 from tests.field.conftest import PIN, FieldMission, Phone
+from tests.field.waiting import until
 from tests.field.walking import Walker
 
 # What belongs to one connection, or what the answer no longer is once it was unpacked.
@@ -102,13 +103,8 @@ def filling(phone: Phone, release: Release) -> Phone:
 def upgrade(page: Page, release: Release) -> None:
     """Upgrades the server and waits until the phone has fetched the app's next version."""
     release.newer = True
-    page.evaluate(
-        """async () => {
-            const one = await navigator.serviceWorker.getRegistration();
-            await one.update();
-            while (one.waiting === null) await new Promise((done) => setTimeout(done, 50));
-        }"""
-    )
+    page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.update())")
+    until(page, "() => navigator.serviceWorker.getRegistration().then((one) => one.waiting !== null)")
 
 
 def unlock(page: Page) -> None:

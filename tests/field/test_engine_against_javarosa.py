@@ -10,43 +10,26 @@ from __future__ import annotations
 import copy
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from lxml import etree
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from forms.definition import FormDefinition, parse
 from forms.xmlsafe import local_name, parse_xml
-from tests.field import engine_pages
-from tests.field.test_engine_library import _page, filled, flat, xform
-from tests.forms.test_filling_against_javarosa import JAR, JAVAROSA, PROGRAM, XFORMS, _inline
+from tests.field.test_engine_library import engine, filled, flat, xform
+from tests.forms.test_filling_against_javarosa import JAR, JAVAROSA, PROGRAM, without_a_device
 from tests.forms.test_filling_laws import LIBRARY_FORMS
+
+__all__ = ["engine"]
 
 TEMPLATE = f"{JAVAROSA}template"
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    built = engine_pages.build(tmp_path_factory.mktemp("engine"))
-    with sync_playwright() as play:
-        yield from _page(play, built)
-
-
 def with_answers(form_id: str, said: etree._Element) -> bytes:
-    """The form with these answers as defaults, its lists inline, and nothing in it that would overwrite them."""
-    html = parse_xml(xform(form_id).encode())
-    definition = parse(xform(form_id).encode())
-    model = next(html.iter(f"{XFORMS}model"))
-    for instance in model.findall(f"{XFORMS}instance"):
-        _inline(instance)
-    for element in [*model.iter(f"{XFORMS}setvalue")]:
-        model.remove(element)
-    for bind in model.iter(f"{XFORMS}bind"):
-        if bind.get(f"{JAVAROSA}preload") == "property":
-            del bind.attrib[f"{JAVAROSA}preload"]
-    _put(model.findall(f"{XFORMS}instance")[0][0], said, "", definition)
+    """The form with these answers as defaults."""
+    html, primary = without_a_device(xform(form_id))
+    _put(primary, said, "", parse(xform(form_id).encode()))
     return etree.tostring(html)
 
 

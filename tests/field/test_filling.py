@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pyxform.xls2xform import convert
 
-from tests.field.engine_pages import ADDRESS, FIELD, as_files, until
+from tests.field.engine_pages import ADDRESS, FIELD, as_files
+from tests.field.waiting import until
 
 BUILD = Path(__file__).parent / "filling/build.mjs"
 FORM = """
@@ -287,6 +288,15 @@ def test_a_questionnaire_in_arabic_is_turned_the_other_way(page: Page) -> None:
     swipe(in_arabic(page), 100, 300)
 
     expect(page.get_by_role("heading", name="القرية")).to_be_visible()
+
+
+def test_a_questionnaire_whose_language_has_an_odd_code_opens(page: Page) -> None:
+    xml = str(convert(RIGHT.replace("Arabic (ar)", "Ours (en-1)"), file_type=".md").xform)
+    key = page.evaluate("([xml, files]) => keep('odd', 'Odd', xml, files, [])", [xml, {}])
+    page.evaluate("key => fill(key, null)", key)
+    page.get_by_label("Language").select_option("Ours (en-1)")
+
+    expect(page.get_by_role("heading", name="عدد السكان")).to_be_visible()
 
 
 def test_the_language_is_offered_in_its_own_words_and_english_runs_from_the_left(page: Page) -> None:

@@ -7,10 +7,10 @@ import base64
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from tests.field.engine_pages import until
 from tests.field.keeping.browsers import PIN, Phone
 from tests.field.keeping.stage import driver, keeper, office_key, page_files, stand
 from tests.field.keeping.stand import PATH, Stand, open_envelope
+from tests.field.waiting import until
 
 __all__ = ["driver", "keeper", "office_key", "page_files", "stand"]
 

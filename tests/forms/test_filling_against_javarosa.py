@@ -38,7 +38,14 @@ def _prepared(form_id: str, seed: int) -> bytes:
     definition, lists = mission(form_id)
     answers = _answered(definition, lists, Random(seed))
     sub = parse_submission(fill(definition, answers, lists, NOW, rng=Random(seed)))
-    html = parse_xml(convert((LIBRARY / f"{form_id}.xlsx").read_bytes(), file_type=".xlsx").xform.encode())
+    html, primary = without_a_device(convert((LIBRARY / f"{form_id}.xlsx").read_bytes(), file_type=".xlsx").xform)
+    _answer(primary, sub, definition)
+    return etree.tostring(html)
+
+
+def without_a_device(xform: str) -> tuple[etree._Element, etree._Element]:
+    """A form and its primary instance: lists inline, and nothing in it that would overwrite answers given as defaults."""
+    html = parse_xml(xform.encode())
     model = next(html.iter(f"{XFORMS}model"))
     for instance in model.findall(f"{XFORMS}instance"):
         _inline(instance)
@@ -47,8 +54,7 @@ def _prepared(form_id: str, seed: int) -> bytes:
     for bind in model.iter(f"{XFORMS}bind"):
         if bind.get(f"{JAVAROSA}preload") == "property":
             del bind.attrib[f"{JAVAROSA}preload"]  # there is no device
-    _answer(model.findall(f"{XFORMS}instance")[0][0], sub, definition)
-    return etree.tostring(html)
+    return html, model.findall(f"{XFORMS}instance")[0][0]
 
 
 def _inline(instance: etree._Element) -> None:

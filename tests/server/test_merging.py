@@ -5,20 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.models import CandidatePair, Entity, Fact, Observation, PendingFact, Record, ReviewTask
 from server.queries import merge_facts
-from server.queries.merge_facts import PROJECTIONS
 from server.services import folding, journal, merging, rebuilding
 from server.services.identity import ROLES, Identity
 from sync.merge.matching import reason
 from tests.cast import Cast
 from tests.server import patrols
+from tests.server.projections import everything
 
 GBADE, CS_GBADE = str(uuid.UUID(int=1, version=4)), str(uuid.UUID(int=2, version=4))
 
@@ -39,18 +38,6 @@ def two_patrols(session: Session, actor_id: int) -> None:
     patrols.send(session, first, actor_id)
     patrols.send(session, second, actor_id)
     folding.drain(session)
-
-
-def everything(session: Session) -> dict[str, list[Any]]:
-    """All projections, row by row, in the order of their keys."""
-    session.expire_all()
-    out = {}
-    for model in PROJECTIONS:
-        columns = inspect(model).columns.keys()
-        key = [column.name for column in inspect(model).primary_key]
-        rows = session.scalars(select(model).order_by(*key)).all()
-        out[model.__tablename__] = [{name: getattr(row, name) for name in columns} for row in rows]
-    return out
 
 
 def records(session: Session) -> Sequence[Record]:

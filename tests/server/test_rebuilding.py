@@ -14,15 +14,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.models import PendingFact, Record, ReportPair, SubmissionSummary
-from server.models.columns import table_of
 from server.queries.accounts import user_by_email
-from server.queries.merge_facts import PROJECTIONS
 from server.services import accounts, folding, merging, rebuilding, rereading
 from server.services.identity import ROLES, Identity
 from tests.cast import Cast
 from tests.databases import make_settings
 from tests.processes import RunningServer
 from tests.server import patrols
+from tests.server.projections import everything
 
 CLINICS = [str(uuid.UUID(int=100 + number, version=4)) for number in range(3)]
 FIRST = "uuid:11111111-1111-4111-8111-111111111111"
@@ -72,16 +71,6 @@ def fill(session: Session, officer: int) -> None:
 
 def _first(number: int) -> str:
     return FIRST if number == 0 else f"uuid:{uuid.uuid4()}"
-
-
-def everything(session: Session) -> dict[str, list[Any]]:
-    """All projections, row by row, in the order of their keys."""
-    session.expire_all()
-    out = {}
-    for table in map(table_of, PROJECTIONS):
-        rows = session.execute(select(table).order_by(*table.primary_key.columns))
-        out[table.name] = [dict(row._mapping) for row in rows]
-    return out
 
 
 def waiting(session: Session) -> int:
