@@ -30,7 +30,7 @@ def walker(page: Page) -> Walker:
 
 def saved(page: Page) -> None:
     """Waits until the last words are saved."""
-    page.wait_for_function("() => /saved \\d/.test(document.querySelector('footer .saved').innerText)")
+    page.wait_for_function("() => /saved \\d/.test(document.querySelector('footer .saved')?.innerText)")
 
 
 def test_a_day_without_network_a_kill_and_a_bad_link_end_in_one_record_with_its_photo(

@@ -94,7 +94,7 @@ def filling(phone: Phone, release: Release) -> Phone:
     for _ in range(4):
         walker.answer_page()
         walker.turn()
-    page.wait_for_function("() => /saved \\d/.test(document.querySelector('footer .saved').innerText)")
+    page.wait_for_function("() => /saved \\d/.test(document.querySelector('footer .saved')?.innerText)")
     page.evaluate("window.before = true")
     upgrade(page, release)
     return phone

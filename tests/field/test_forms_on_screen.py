@@ -59,10 +59,10 @@ def test_a_questionnaire_is_filled_on_the_screen_and_arrives_once(
     walker = Walker(page, {**EVERYWHERE, **ANSWERS.get(form_id, {})}, photo(800, 600))
     walker.to_the_end()
     walker.finish()
-    # The newest report stands first.
+    # The newest report stands first; the page may still be reading what it has.
     page.wait_for_function(
-        "() => document.querySelector('li.card').querySelector('.state.ok') !== null && "
-        "!document.querySelector('li.card').innerText.includes('still to send')"
+        "() => { const newest = document.querySelector('li.card'); "
+        "return newest?.querySelector('.state.ok') && !newest.innerText.includes('still to send'); }"
     )
 
     (report,) = field_mission.submissions(form_id)

@@ -133,7 +133,7 @@ def test_a_walk_is_recorded_by_metres(here: Stage) -> None:
     page.get_by_label("A point every").select_option("10m")
     page.get_by_role("button", name="Start recording").click()
     page.get_by_text("1 point", exact=False).first.wait_for()
-    page.wait_for_function("() => document.querySelector('.line > p.strong').innerText.startsWith('1 point')")
+    page.wait_for_function("() => document.querySelector('.line > p.strong')?.innerText.startsWith('1 point')")
     page.context.set_geolocation({**HERE, "latitude": 4.851})
     assert plain(here.wait_for("road")).replace("; ", ";") == "4.85 31.6 0 4;4.851 31.6 0 4"
 
@@ -154,7 +154,7 @@ def test_a_choice_from_the_map_can_be_made_in_the_list(here: Stage) -> None:
 def test_the_choices_can_be_sorted_by_distance(here: Stage) -> None:
     page = here.open(CHOICE, files={"places.geojson": PLACES})
     page.get_by_role("button", name="Nearest first").click()
-    page.wait_for_function("() => document.querySelector('.choice').innerText.includes(' km')")
+    page.wait_for_function("() => document.querySelector('.choice')?.innerText.includes(' km')")
     assert page.locator(".choice").first.inner_text().startswith("torit")
 
 

@@ -33,7 +33,7 @@ class Walker:
         shown = self.page.locator("footer .saved").inner_text().split("\n")[0]
         self.page.locator("footer button.primary").click()
         self.page.wait_for_function(
-            "(before) => !document.querySelector('footer .saved').innerText.startsWith(before) "
+            "(before) => document.querySelector('footer .saved')?.innerText.startsWith(before) === false "
             "|| document.querySelector('#record-name') !== null", arg=shown or "\x00",
         )  # fmt: skip
 
