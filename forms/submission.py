@@ -6,7 +6,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import Any, Final, cast
@@ -221,11 +221,10 @@ def _walk(
     children: Mapping[str, tuple[Field, ...]],
     into: list[Answer],
 ) -> None:
-    named: dict[str, list[etree._Element]] = {}
-    for child in element if element is not None else ():
-        named.setdefault(local_name(child), []).append(child)
-    for field in children.get(path, ()):
-        found = named.get(field.name, [])
+    fields = children.get(path, ())
+    named = _by_name(element, fields)
+    for field in fields:
+        found = named[field.name]
         if field.type == "repeat":
             for index, instance in enumerate(found, 1):
                 into.append((field, (*indices, index), None))
@@ -235,6 +234,16 @@ def _walk(
             _walk(found[0] if found else None, field.path, indices, children, into)
         else:
             into.append((field, indices, (found[0].text or None) if found else None))
+
+
+def _by_name(element: etree._Element | None, fields: Sequence[Field]) -> dict[str, list[etree._Element]]:
+    """The children that answer these fields; of others, however many a stranger sends, nothing is kept."""
+    named: dict[str, list[etree._Element]] = {field.name: [] for field in fields}
+    for child in element if element is not None else ():
+        kept = named.get(local_name(child))
+        if kept is not None:
+            kept.append(child)
+    return named
 
 
 def rows(sub: ParsedSubmission, definition: FormDefinition) -> Answers:
@@ -247,12 +256,11 @@ def rows(sub: ParsedSubmission, definition: FormDefinition) -> Answers:
 
 
 def _rows(element: etree._Element | None, path: str, children: Mapping[str, tuple[Field, ...]]) -> Answers:
-    named: dict[str, list[etree._Element]] = {}
-    for child in element if element is not None else ():
-        named.setdefault(local_name(child), []).append(child)
+    fields = children.get(path, ())
+    named = _by_name(element, fields)
     answers: Answers = {}
-    for field in children.get(path, ()):
-        found = named.get(field.name, [])
+    for field in fields:
+        found = named[field.name]
         if field.type == "repeat":
             answers[field.name] = [_rows(instance, field.path, children) for instance in found]
         elif field.is_structure:
